@@ -1,1 +1,7 @@
-//! wip
+//! The training loop: schedules, evaluation, checkpoints, resume.
+//!
+//! The loop trains an [`Objective`]: a model's weights, or a learned operator's factors with the model behind them.
+
+mod objective;
+
+pub use objective::{Objective, Evaluated};

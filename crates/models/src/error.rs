@@ -1,0 +1,37 @@
+//! What can be wrong with a configuration or a set of weights.
+
+/// A model could not be built, or its weights do not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A size or option of the configuration.
+    #[error("{field}: found {found}, expected {expected}")]
+    Config {
+        /// The key.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A tensor does not fit its declaration.
+    #[error("parameter {name}: found {found}, expected {expected}")]
+    Parameter {
+        /// The tensor.
+        name: String,
+        /// Its shape or number.
+        found: String,
+        /// What it had to be.
+        expected: String,
+    },
+    /// A file could not be read or written, or is not what it should be.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// An operation failed.
+    #[error(transparent)]
+    Kernel(#[from] ligo_kernels::KernelError),
+}
