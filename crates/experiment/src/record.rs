@@ -1,0 +1,135 @@
+//! What a run leaves behind: the contract between the run, which writes it, and the report, which reads it.
+//!
+//! Plain data, no behaviour. `run.json` in a run's directory is one [`RunRecord`].
+
+use crate::schema::Experiment;
+use ligo_train::MetricRow;
+use serde::{Deserialize, Serialize};
+
+/// The cost of one stage of a recipe, or of all stages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Tokens seen.
+    pub tokens: u64,
+    /// FLOPs, counted analytically.
+    pub flops: f64,
+    /// Seconds of training or growing; evaluation and checkpoints left out.
+    pub wall_seconds: f64,
+}
+
+/// A stage of a recipe and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// The stage's name in the recipe.
+    pub name: String,
+    /// What it did: `grow`, `learn` or `train`.
+    pub action: StageAction,
+    /// What it cost.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
+/// What a stage did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageAction {
+    /// Grew by a fixed operator.
+    Grow,
+    /// Learnt an operator and grew by it.
+    Learn,
+    /// Trained the model.
+    Train,
+}
+
+/// The validation loss of the large model before and after an operator was learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OperatorLoss {
+    /// At the operator's start.
+    pub before: f64,
+    /// After its last step.
+    pub after: f64,
+}
+
+/// Where and from what a run was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The git commit, or none outside a repository.
+    pub commit: Option<String>,
+    /// Whether the working tree differed from that commit.
+    pub dirty: bool,
+    /// The version of this crate.
+    pub version: String,
+    /// The compiler found at run time, `rustc 1.95.0 (…)`, or none.
+    pub rustc: Option<String>,
+    /// CPU model, or the architecture where the system doesn't tell.
+    pub machine: String,
+    /// Operating system.
+    pub system: String,
+    /// Threads that computed.
+    pub threads: usize,
+    /// When the run ended, RFC 3339 in UTC, to the second.
+    pub date: String,
+    /// The command line.
+    pub command: String,
+}
+
+/// One finished run: the small model of one seed, or one method with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The row's label in the TOML; `small` for the small model.
+    pub label: String,
+    /// The method's name; `small` for the small model.
+    pub method: String,
+    /// The method's sentence about itself.
+    pub summary: String,
+    /// The experiment's seed.
+    pub seed: u64,
+    /// Number of weights of the model at the end.
+    pub parameters: u64,
+    /// Every evaluation, in order; costs run over all stages.
+    pub rows: Vec<MetricRow>,
+    /// Every stage, in order.
+    pub stages: Vec<StageRecord>,
+    /// All stages together.
+    pub total: Cost,
+    /// The cost of the small model that this run started from; none if it started from none.
+    pub small: Option<Cost>,
+    /// The operator's loss before and after learning; none if none was learnt.
+    pub operator: Option<OperatorLoss>,
+    /// Of everything that the run depends on.
+    pub fingerprint: String,
+    /// Where and from what.
+    pub provenance: Provenance,
+}
+
+/// What the data were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// `crate-docs`, or the names of the training files.
+    pub name: String,
+    /// blake3 of the text, the tokenizer and the sequence length.
+    pub fingerprint: String,
+    /// Token ids in the vocabulary.
+    pub vocab_size: usize,
+    /// Tokens to train on.
+    pub train_tokens: u64,
+    /// Tokens to validate on.
+    pub validation_tokens: u64,
+}
+
+/// Everything that the report is made from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Results {
+    /// The resolved experiment.
+    pub experiment: Experiment,
+    /// The data.
+    pub data: DataRecord,
+    /// The small model's runs, one per seed, in the order of the seeds; empty where no method needs one.
+    pub small: Vec<RunRecord>,
+    /// The methods' runs, rows in the order of the TOML, seeds within.
+    pub methods: Vec<RunRecord>,
+    /// Of the newest run.
+    pub provenance: Provenance,
+}

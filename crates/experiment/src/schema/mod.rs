@@ -1,0 +1,172 @@
+//! The TOML file that describes everything that a run depends on.
+//!
+//! [`Experiment`] is the resolved file: `extends` followed, `--set` applied, defaults filled in, every value checked. It is
+//! read by [`Experiment::load`] and written back by [`Experiment::to_toml`], which resolves to itself. An error names file,
+//! line, column, key, what was found and what was expected ([`ConfigError`]).
+
+mod check;
+mod decode;
+mod error;
+mod load;
+mod tree;
+
+pub use error::ConfigError;
+
+use ligo_models::ModelConfig;
+use ligo_train::TrainingConfig;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A resolved experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// The file's name without `.toml`: names the directory of the results. Not a key of the TOML.
+    #[serde(skip)]
+    pub name: String,
+    /// The heading of the report.
+    pub title: String,
+    /// One line for `cargo xtask list`.
+    #[serde(default)]
+    pub description: String,
+    /// Every method runs once with each.
+    #[serde(default = "default_seeds")]
+    pub seeds: Vec<u64>,
+    /// Threads to compute with; all cores if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// The text.
+    pub data: DataConfig,
+    /// The model that is grown.
+    pub small: ModelConfig,
+    /// The model that is wanted.
+    pub large: ModelConfig,
+    /// How the large model is trained.
+    pub training: TrainingConfig,
+    /// How the small model is trained: in the TOML the keys that differ from `[training]`.
+    pub small_training: TrainingConfig,
+    /// When and on what the validation loss is measured.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
+    /// How the table is made.
+    #[serde(default)]
+    pub report: ReportConfig,
+    /// The rows of the table, in order.
+    pub methods: Vec<MethodConfig>,
+}
+
+/// The text, and what is predicted of it: the table `[data]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A corpus that the project can make by itself. Either this or `train` and `validation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus: Option<Corpus>,
+    /// Parquet files to train on, relative to the workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub train: Vec<PathBuf>,
+    /// Parquet files to validate on, relative to the workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<PathBuf>,
+    /// The column that holds the text.
+    #[serde(default = "default_column")]
+    pub column: String,
+    /// Tokens in a training sequence.
+    pub sequence_length: usize,
+    /// What is predicted.
+    #[serde(default)]
+    pub objective: LanguageObjective,
+    /// Share of the tokens that a masked model has to predict (Devlin et al. 2019: 15 %).
+    #[serde(default = "default_masked_share")]
+    pub masked_share: f64,
+    /// How text becomes tokens.
+    pub tokenizer: TokenizerConfig,
+}
+
+/// A corpus that the project can make by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Corpus {
+    /// The English prose in the documentation of the crates that the workspace is built from.
+    CrateDocs,
+}
+
+/// What a language model predicts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LanguageObjective {
+    /// The next token (GPT-2).
+    #[default]
+    Causal,
+    /// Tokens that were masked out (BERT).
+    Masked,
+}
+
+/// How text becomes tokens: the table `[data.tokenizer]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerConfig {
+    /// Size of the byte-level BPE that is trained on the training text. Either this or `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocab_size: Option<usize>,
+    /// A `tokenizer.json` to use as it is, relative to the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+/// When and on what the validation loss is measured: the table `[evaluation]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Optimiser steps between two evaluations; there is one before the first step and one after the last.
+    pub every: u64,
+    /// Fixed validation batches, the same for every method, seed and time.
+    pub batches: usize,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { every: 20, batches: 16 }
+    }
+}
+
+/// How the table is made: the table `[report]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReportConfig {
+    /// Evaluations in the moving mean that has to reach the target; 1 smooths nothing.
+    pub smoothing: usize,
+    /// The label of the row whose final validation loss is the target; the first scratch row if left out.
+    pub reference: String,
+}
+
+impl Default for ReportConfig {
+    fn default() -> Self {
+        Self { smoothing: 3, reference: String::new() }
+    }
+}
+
+/// A row of the table: an element of `[[methods]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodConfig {
+    /// A name that the registry knows.
+    pub method: String,
+    /// Names the row and its run directories; the method's name if left out.
+    pub label: String,
+    /// How this row trains: in the TOML the keys that differ from `[training]`.
+    pub training: TrainingConfig,
+    /// The method's own options: in the TOML every other key.
+    pub options: toml::Table,
+}
+
+fn default_seeds() -> Vec<u64> {
+    vec![0]
+}
+
+fn default_column() -> String {
+    "text".into()
+}
+
+fn default_masked_share() -> f64 {
+    0.15
+}
