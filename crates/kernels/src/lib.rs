@@ -137,6 +137,15 @@ pub enum Factor<'a, D: Kernels> {
     IdentityOver(&'a Matrix<D>),
 }
 
+/// Whether the gradient of an operation's input is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// It is computed and accumulated.
+    Differentiable,
+    /// The input is a constant, such as a frozen small weight: its gradient is neither computed nor allocated.
+    Frozen,
+}
+
 /// What AdamW needs to know for one step (Loshchilov & Hutter 2019, decoupled decay).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamW {
@@ -257,10 +266,11 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
 
     /// Grows the rows of `x`: with `x = [x₁; x₂; …]` cut by the factors' small sizes, `y = [F₁ x₁; F₂ x₂; …]`.
     ///
-    /// Differentiable in `x` and in the factors. A linear map's output axis for [`Layout::OutIn`].
+    /// Differentiable in the factors, and in `x` if `input` says so. A linear map's output axis for [`Layout::OutIn`].
     fn expand_rows<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
+        input: Input,
         factors: &[Factor<'_, Self>],
     ) -> Result<Matrix<Self>>;
 
@@ -268,6 +278,7 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     fn expand_columns<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
+        input: Input,
         factors: &[Factor<'_, Self>],
     ) -> Result<Matrix<Self>>;
 

@@ -1,0 +1,218 @@
+//! Linear maps: one, several side by side, and one followed by GELU.
+//!
+//! x `[N, I]`, W `[O, I]` or `[I, O]`, b `[1, O]`, y `[N, O]`.
+
+use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
+use super::gelu;
+use super::gradient::{Mode, Slot};
+use super::matmul::{Target, View, product};
+use super::parallel;
+use super::simd::vectorised;
+use crate::{Cpu, Gelu, Gradients, Layout, Linear, Matrix, Result, Tape};
+use dfdx::tensor::CpuError;
+
+/// A map whose shapes have been checked.
+struct Checked<'a> {
+    weight: &'a [f32],
+    bias: Option<&'a [f32]>,
+    outputs: usize,
+}
+
+fn check<'a>(op: &'static str, map: &Linear<'a, Cpu>, inputs: usize) -> Result<Checked<'a>> {
+    let (rows, columns) = size(map.weight);
+    let (outputs, found) = match map.layout {
+        Layout::OutIn => (rows, columns),
+        Layout::InOut => (columns, rows),
+    };
+    if found != inputs {
+        let what = format!("number of inputs of the weight [{rows}, {columns}] ({:?})", map.layout);
+        return Err(shape_error(op, what, found, inputs));
+    }
+    let bias = match map.bias {
+        Some(bias) => {
+            expect(op, "bias", size(bias), (1, outputs))?;
+            Some(read(op, "bias", bias)?)
+        }
+        None => None,
+    };
+    Ok(Checked { weight: read(op, "weight", map.weight)?, bias, outputs })
+}
+
+/// W as `[I, O]`, however it lies in memory.
+fn as_in_out(weight: &[f32], layout: Layout, inputs: usize, outputs: usize) -> View<'_> {
+    match layout {
+        Layout::InOut => View::new(weight, inputs, outputs),
+        Layout::OutIn => View::new(weight, outputs, inputs).t(),
+    }
+}
+
+/// What the backward pass of one map needs; its output is a block of columns of `dy`.
+struct Record {
+    weight: Kept,
+    weight_slot: Slot,
+    bias_slot: Option<Slot>,
+    layout: Layout,
+    outputs: usize,
+}
+
+impl Record {
+    fn of(op: &'static str, map: &Linear<'_, Cpu>, outputs: usize) -> Result<Self> {
+        Ok(Self {
+            weight: Kept::of(op, "weight", map.weight)?,
+            weight_slot: Slot::of(map.weight),
+            bias_slot: map.bias.map(Slot::of),
+            layout: map.layout,
+            outputs,
+        })
+    }
+
+    /// Adds to the gradients of W, b and x. `dy` is `[N, stride]`, this map's columns begin at `offset`.
+    fn backward(
+        &self,
+        gradients: &mut Gradients<f32, Cpu>,
+        (x, x_slot, inputs): (&[f32], &Slot, usize),
+        (dy, offset, stride): (&[f32], usize, usize),
+    ) -> std::result::Result<(), CpuError> {
+        let tokens = dy.len().checked_div(stride).unwrap_or(0);
+        let outputs = self.outputs;
+        let dy_view = View::block(dy, offset, tokens, outputs, stride);
+        let x_view = View::new(x, tokens, inputs);
+        if let Some(slot) = &self.bias_slot {
+            slot.accumulate(gradients, |db, mode| sum_rows(db, mode, dy, offset, stride))?;
+        }
+        self.weight_slot.accumulate(gradients, |dw, mode| match self.layout {
+            Layout::OutIn => product(Target::new(dw, outputs, inputs), mode, 1.0, dy_view.t(), x_view),
+            Layout::InOut => product(Target::new(dw, inputs, outputs), mode, 1.0, x_view.t(), dy_view),
+        })?;
+        x_slot.accumulate(gradients, |dx, mode| {
+            let w = as_in_out(self.weight.data(), self.layout, inputs, outputs);
+            product(Target::new(dx, tokens, inputs), mode, 1.0, dy_view, w.t());
+        })
+    }
+}
+
+/// `out += Σ_n dy_n` over one block of columns, in fixed groups of rows.
+pub(super) fn sum_rows(out: &mut [f32], mode: Mode, dy: &[f32], offset: usize, stride: usize) {
+    let width = out.len();
+    let rows = dy.len().checked_div(stride).unwrap_or(0);
+    let group = parallel::rows_per_task(width);
+    let partial = parallel::collect(rows.div_ceil(group), |i| {
+        let mut sum = vec![0.0; width];
+        vectorised(|| {
+            for row in i * group..rows.min((i + 1) * group) {
+                let dy = &dy[row * stride + offset..][..width];
+                sum.iter_mut().zip(dy).for_each(|(s, d)| *s += d);
+            }
+        });
+        sum
+    });
+    add_partials(out, mode, &partial);
+}
+
+/// `out (+)= Σ partials`, in their order.
+pub(super) fn add_partials(out: &mut [f32], mode: Mode, partials: &[Vec<f32>]) {
+    if mode == Mode::Set {
+        out.fill(0.0);
+    }
+    for partial in partials {
+        out.iter_mut().zip(partial).for_each(|(o, p)| *o += p);
+    }
+}
+
+/// See [`crate::Kernels::linear`].
+pub(super) fn linear<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, map: Linear<'_, Cpu>) -> Result<Matrix<Cpu>> {
+    joined("linear", tape, x, &[map])
+}
+
+/// See [`crate::Kernels::linear_joined`].
+pub(super) fn joined<T: Tape<f32, Cpu>>(
+    op: &'static str,
+    tape: &mut T,
+    x: &Matrix<Cpu>,
+    maps: &[Linear<'_, Cpu>],
+) -> Result<Matrix<Cpu>> {
+    let (tokens, inputs) = size(x);
+    let x_data = read(op, "input", x)?;
+    let checked = maps.iter().map(|map| check(op, map, inputs)).collect::<Result<Vec<_>>>()?;
+    let stride: usize = checked.iter().map(|map| map.outputs).sum();
+    let mut y = unwritten(tokens * stride);
+    let mut offset = 0;
+    for (map, checked) in maps.iter().zip(&checked) {
+        let w = as_in_out(checked.weight, map.layout, inputs, checked.outputs);
+        let target = Target::block(&mut y, offset, tokens, checked.outputs, stride);
+        product(target, Mode::Set, 1.0, View::new(x_data, tokens, inputs), w);
+        offset += checked.outputs;
+    }
+    if checked.iter().any(|map| map.bias.is_some()) {
+        let bias: Vec<f32> = checked
+            .iter()
+            .flat_map(|map| match map.bias {
+                Some(bias) => bias.to_vec(),
+                None => vec![0.0; map.outputs],
+            })
+            .collect();
+        parallel::rows(&mut y, stride, |_, rows| {
+            vectorised(|| {
+                for row in rows.chunks_exact_mut(stride) {
+                    row.iter_mut().zip(&bias).for_each(|(y, b)| *y += b);
+                }
+            });
+        });
+    }
+    let y = matrix(op, x.device(), y, (tokens, stride))?;
+    if T::OWNS_TAPE {
+        let records =
+            maps.iter().zip(&checked).map(|(map, c)| Record::of(op, map, c.outputs)).collect::<Result<Vec<_>>>()?;
+        let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(op, "input", x)?);
+        tape.add_backward_op(move |gradients| {
+            let dy = y_slot.take(gradients)?;
+            let mut offset = 0;
+            for record in &records {
+                record.backward(gradients, (x.data(), &x_slot, inputs), (&dy, offset, stride))?;
+                offset += record.outputs;
+            }
+            Ok(())
+        });
+    }
+    Ok(y)
+}
+
+/// See [`crate::Kernels::linear_gelu`].
+pub(super) fn linear_gelu<T: Tape<f32, Cpu>>(
+    tape: &mut T,
+    x: &Matrix<Cpu>,
+    map: Linear<'_, Cpu>,
+    kind: Gelu,
+) -> Result<Matrix<Cpu>> {
+    const OP: &str = "linear_gelu";
+    let (tokens, inputs) = size(x);
+    let x_data = read(OP, "input", x)?;
+    let checked = check(OP, &map, inputs)?;
+    let outputs = checked.outputs;
+    let w = as_in_out(checked.weight, map.layout, inputs, outputs);
+    let mut before = unwritten(tokens * outputs);
+    product(Target::new(&mut before, tokens, outputs), Mode::Set, 1.0, View::new(x_data, tokens, inputs), w);
+    let mut y = unwritten(tokens * outputs);
+    parallel::rows2((&mut y, outputs), (&mut before, outputs), |_, y, before| {
+        vectorised(|| {
+            for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
+                if let Some(bias) = checked.bias {
+                    before.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
+                }
+                gelu::forward(kind, before, y);
+            }
+        });
+    });
+    let y = matrix(OP, x.device(), y, (tokens, outputs))?;
+    if T::OWNS_TAPE {
+        let record = Record::of(OP, &map, outputs)?;
+        let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
+        tape.add_backward_op(move |gradients| {
+            let mut dz = y_slot.take(gradients)?;
+            parallel::zip(&mut dz, &before, |d, z| vectorised(|| gelu::backward_in_place(kind, z, d)));
+            drop(before);
+            record.backward(gradients, (x.data(), &x_slot, inputs), (&dz, 0, outputs))
+        });
+    }
+    Ok(y)
+}
