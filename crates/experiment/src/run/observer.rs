@@ -1,0 +1,42 @@
+//! What a run tells whoever watches, beyond the steps of a stage.
+
+use crate::fingerprint::Change;
+use crate::record::{DataRecord, RunRecord};
+use ligo_train::Progress;
+
+/// Watches an experiment: its events, and through [`Progress`] the steps of each stage.
+pub trait Observer: Progress {
+    /// Something happened.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// Something that happens in an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<'a> {
+    /// The data are being prepared: what is done now.
+    Preparing(&'a str),
+    /// The data are there.
+    DataReady(&'a DataRecord),
+    /// A change in the TOML makes runs worthless.
+    Stale {
+        /// What changed.
+        change: &'a Change,
+        /// The runs to do again, as `label, seed k`.
+        runs: &'a [String],
+    },
+    /// A run begins, or goes on where an earlier process left it.
+    RunStarted {
+        /// The row's label, or `small`.
+        label: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// Counting from 1 over all runs of the experiment.
+        number: usize,
+        /// Runs of the experiment.
+        of: usize,
+    },
+    /// A run was done by an earlier process.
+    RunKept(&'a RunRecord),
+    /// A run is done.
+    RunFinished(&'a RunRecord),
+}

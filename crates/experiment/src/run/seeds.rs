@@ -1,0 +1,34 @@
+//! Seeds of the random choices in a run, each a function of the experiment's seed and of what it is for.
+//!
+//! Methods of one seed share the order of the batches, so that they differ by the method alone.
+
+/// What a seed is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// The order of the batches of the large model's training, of masks and dropout with it.
+    Training,
+    /// The same for the small model.
+    SmallTraining,
+    /// The same for the learning of operators.
+    OperatorTraining,
+    /// Fresh weights.
+    Weights,
+    /// The small model's fresh weights.
+    SmallWeights,
+    /// The choices of growth operators.
+    Growth,
+    /// The masks of the validation set: no part of the experiment's seed, so that all seeds measure the same.
+    Validation,
+}
+
+/// The seed for a purpose.
+pub(super) fn seed(experiment: u64, purpose: Purpose) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("{purpose:?}").as_bytes());
+    if !matches!(purpose, Purpose::Validation) {
+        hasher.update(&experiment.to_le_bytes());
+    }
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

@@ -1,0 +1,227 @@
+//! What types cannot say: ranges, sizes that go together, methods and their options.
+
+use super::error::{ConfigError, hint};
+use super::tree::Node;
+use super::{DataConfig, Experiment, LanguageObjective, MethodConfig};
+use crate::registry::{self, Registry};
+use ligo_growth::{GrowthError, Task};
+use ligo_kernels::Kernels;
+use ligo_models::{Family, Model, ModelConfig, ModelError};
+use ligo_train::TrainingConfig;
+use std::collections::HashSet;
+use std::fmt::Display;
+
+/// No size of a model or a batch may be larger, so that products of three of them fit their types.
+const LARGEST_SIZE: usize = 1 << 20;
+
+/// Checks a resolved experiment; `root` is the tree that it was read from and knows the places.
+pub(super) fn check<D: Kernels>(
+    experiment: &Experiment,
+    root: &Node,
+    registry: &Registry<D>,
+) -> Result<(), ConfigError> {
+    let check = Checker { root };
+    check.require(!experiment.title.trim().is_empty(), &["title"], "empty", "a line of text")?;
+    check.require(!experiment.seeds.is_empty(), &["seeds"], "empty", "one seed or more")?;
+    let mut seen = HashSet::new();
+    for seed in &experiment.seeds {
+        check.require(seen.insert(seed), &["seeds"], format!("{:?}", experiment.seeds), "every seed once")?;
+    }
+    if let Some(threads) = experiment.threads {
+        check.within(threads, 1..=4096, &["threads"])?;
+    }
+    check.data(&experiment.data)?;
+    for (name, model) in [("small", &experiment.small), ("large", &experiment.large)] {
+        check.model(name, model, &experiment.data)?;
+    }
+    check.require(
+        experiment.small.family == experiment.large.family,
+        &["large", "family"],
+        format!("{:?}", experiment.large.family).to_lowercase(),
+        &format!("the small model's, {}", format!("{:?}", experiment.small.family).to_lowercase()),
+    )?;
+    check.training(&["training"], &experiment.training)?;
+    check.training(&["small_training"], &experiment.small_training)?;
+    check.require(experiment.evaluation.every > 0, &["evaluation", "every"], 0, "1 or more")?;
+    check.within(experiment.evaluation.batches, 1..=LARGEST_SIZE, &["evaluation", "batches"])?;
+    check.within(experiment.report.smoothing, 1..=LARGEST_SIZE, &["report", "smoothing"])?;
+    check.rows(experiment, registry)
+}
+
+struct Checker<'a> {
+    root: &'a Node,
+}
+
+impl Checker<'_> {
+    fn error(&self, path: &[&str], message: String) -> ConfigError {
+        ConfigError::new(self.root.nearest(path), message)
+    }
+
+    fn require(&self, holds: bool, path: &[&str], found: impl Display, expected: &str) -> Result<(), ConfigError> {
+        if holds {
+            return Ok(());
+        }
+        Err(self.error(path, format!("'{}' is {found}, expected {expected}", path.join("."))))
+    }
+
+    fn within(
+        &self,
+        found: usize,
+        range: std::ops::RangeInclusive<usize>,
+        path: &[&str],
+    ) -> Result<(), ConfigError> {
+        let expected = format!("{} to {}", range.start(), range.end());
+        self.require(range.contains(&found), path, found, &expected)
+    }
+
+    fn data(&self, data: &DataConfig) -> Result<(), ConfigError> {
+        let files = !data.train.is_empty() || !data.validation.is_empty();
+        if data.corpus.is_some() && files {
+            let message = "both 'data.corpus' and files are given, expected one of them";
+            return Err(self.error(&["data", "corpus"], message.into()));
+        }
+        if data.corpus.is_none() && (data.train.is_empty() || data.validation.is_empty()) {
+            let message = "no text: expected 'data.corpus', or files in both 'data.train' and 'data.validation'";
+            return Err(self.error(&["data"], message.into()));
+        }
+        self.within(data.sequence_length, 2..=LARGEST_SIZE, &["data", "sequence_length"])?;
+        let share = data.masked_share;
+        self.require(share > 0.0 && share < 1.0, &["data", "masked_share"], share, "more than 0 and less than 1")?;
+        match (&data.tokenizer.vocab_size, &data.tokenizer.file) {
+            (Some(_), Some(_)) => {
+                let message = "both 'data.tokenizer.vocab_size' and 'data.tokenizer.file' are given, expected one of them";
+                Err(self.error(&["data", "tokenizer"], message.into()))
+            }
+            (None, None) => {
+                let message = "no tokenizer: expected 'data.tokenizer.vocab_size' or 'data.tokenizer.file'";
+                Err(self.error(&["data", "tokenizer"], message.into()))
+            }
+            (Some(size), None) => {
+                self.within(*size, ligo_data::SMALLEST_VOCABULARY..=LARGEST_SIZE, &["data", "tokenizer", "vocab_size"])
+            }
+            (None, Some(_)) => Ok(()),
+        }
+    }
+
+    fn model(&self, name: &str, model: &ModelConfig, data: &DataConfig) -> Result<(), ConfigError> {
+        for (key, size) in [
+            ("vocab_size", model.vocab_size),
+            ("hidden_size", model.hidden_size),
+            ("num_hidden_layers", model.num_hidden_layers),
+            ("num_attention_heads", model.num_attention_heads),
+            ("intermediate_size", model.intermediate_size()),
+            ("max_position_embeddings", model.max_position_embeddings),
+            ("type_vocab_size", model.type_vocab_size.unwrap_or(2)),
+        ] {
+            self.within(size, 1..=LARGEST_SIZE, &[name, key])?;
+        }
+        if let Err(error) = Model::new(model.clone()) {
+            return Err(match error {
+                ModelError::Config { field, found, expected } => {
+                    self.error(&[name, field], format!("'{name}.{field}' is {found}, expected {expected}"))
+                }
+                other => self.error(&[name], format!("'{name}': {other}")),
+            });
+        }
+        let length = data.sequence_length;
+        self.require(
+            model.max_position_embeddings >= length,
+            &[name, "max_position_embeddings"],
+            model.max_position_embeddings,
+            &format!("{length} (data.sequence_length) or more"),
+        )?;
+        if let Some(size) = data.tokenizer.vocab_size {
+            let expected = format!("{size} (data.tokenizer.vocab_size) or more");
+            self.require(model.vocab_size >= size, &[name, "vocab_size"], model.vocab_size, &expected)?;
+        }
+        let expected = match model.family {
+            Family::Gpt2 => LanguageObjective::Causal,
+            Family::Bert => LanguageObjective::Masked,
+        };
+        self.require(
+            data.objective == expected,
+            &["data", "objective"],
+            format!("{:?}", data.objective).to_lowercase(),
+            &format!("{} for the family of '{name}'", format!("{expected:?}").to_lowercase()),
+        )
+    }
+
+    fn training(&self, path: &[&str], training: &TrainingConfig) -> Result<(), ConfigError> {
+        let Err(error) = training.check() else { return Ok(()) };
+        let path = [path, &[error.key]].concat();
+        Err(self.error(&path, format!("'{}' is {}, expected {}", path.join("."), error.found, error.expected)))
+    }
+
+    fn rows<D: Kernels>(&self, experiment: &Experiment, registry: &Registry<D>) -> Result<(), ConfigError> {
+        self.require(!experiment.methods.is_empty(), &["methods"], "empty", "one row or more")?;
+        let mut labels = HashSet::new();
+        for row in &experiment.methods {
+            let path = ["methods", &row.label, "label"];
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
+            self.require(
+                !row.label.is_empty() && row.label.len() <= 64 && row.label.chars().all(fits) && row.label != "small",
+                &path,
+                format!("{:?}", row.label),
+                "1 to 64 letters, digits, '-', '_' or '+' (it names a directory), and not 'small'",
+            )?;
+            if !labels.insert(&row.label) {
+                return Err(self.error(&path, format!("two rows are labelled '{}', expected every label once", row.label)));
+            }
+            self.training(&["methods", &row.label, "training"], &row.training)?;
+            self.recipe(experiment, row, registry)?;
+        }
+        let reference = &experiment.report.reference;
+        let path = ["report", "reference"];
+        match experiment.methods.iter().find(|row| row.label == *reference) {
+            Some(row) if row.method == "scratch" => Ok(()),
+            Some(row) => {
+                let found = format!("'{reference}', a row of the method '{}'", row.method);
+                self.require(false, &path, found, "the label of a scratch row")
+            }
+            None if reference.is_empty() => {
+                Err(self.error(&["methods"], "no row has method = \"scratch\", expected one to compare with".into()))
+            }
+            None => {
+                let hint = hint(reference, labels.into_iter().map(String::as_str), "labels");
+                Err(self.error(&path, format!("'report.reference' is '{reference}', which no row is labelled{hint}")))
+            }
+        }
+    }
+
+    /// Asks the method itself whether it takes the row's options.
+    fn recipe<D: Kernels>(
+        &self,
+        experiment: &Experiment,
+        row: &MethodConfig,
+        registry: &Registry<D>,
+    ) -> Result<(), ConfigError> {
+        let label = row.label.as_str();
+        let Some(method) = registry::find(registry, &row.method) else {
+            let hint = hint(&row.method, registry.iter().map(|method| method.name()), "methods");
+            return Err(self.error(&["methods", label, "method"], format!("unknown method '{}'{hint}", row.method)));
+        };
+        let Err(error) = method.recipe(&row.options, &experiment.task(row)) else { return Ok(()) };
+        Err(match error {
+            GrowthError::Option { option, reason, .. } => self.error(
+                &["methods", label, "options", &option],
+                format!("'methods.{label}.{option}' (an option of {}): {reason}", row.method),
+            ),
+            GrowthError::Sizes { what, found, expected } => self.error(
+                &["large", &what],
+                format!("'large.{what}' is {found}, expected {expected} (asked by methods.{label})"),
+            ),
+            GrowthError::Model(ModelError::Config { field, found, expected }) => self.error(
+                &["large", field],
+                format!("'{field}' is {found}, expected {expected} (asked by methods.{label})"),
+            ),
+            other => self.error(&["methods", label], format!("'methods.{label}': {other}")),
+        })
+    }
+}
+
+impl Experiment {
+    /// What a row asks of its method.
+    pub fn task(&self, row: &MethodConfig) -> Task {
+        Task { small: self.small.clone(), large: self.large.clone(), steps: row.training.steps }
+    }
+}

@@ -1,0 +1,207 @@
+//! From a file to a resolved experiment: `extends`, `--set`, what is inherited, what is filled in.
+
+use super::check::check;
+use super::decode::decode;
+use super::error::{ConfigError, Origin};
+use super::tree::{self, Entry, Node, Table, Value};
+use super::{Experiment, MethodConfig};
+use crate::registry::Registry;
+use ligo_kernels::Kernels;
+use ligo_train::TrainingConfig;
+use std::path::{Path, PathBuf};
+
+impl Experiment {
+    /// Reads an experiment file, lays the `--set` arguments `key=value` over it, and checks everything that can be checked
+    /// before data are read.
+    ///
+    /// Paths in it are relative to `workspace`.
+    ///
+    /// # Errors
+    /// Anything that is not as it should be: one message with file, line, column, key, what was found, what was expected.
+    pub fn load<D: Kernels>(
+        path: &Path,
+        overrides: &[String],
+        registry: &Registry<D>,
+        workspace: &Path,
+    ) -> Result<Self, ConfigError> {
+        let mut root = read(path, &mut Vec::new())?;
+        for argument in overrides {
+            tree::set(&mut root, argument)?;
+        }
+        let name = name_of(path)?;
+        resolve(root, name, registry, workspace)
+    }
+
+    /// The resolved experiment as TOML; loading it gives the same experiment.
+    ///
+    /// # Errors
+    /// If a value has no TOML form; none of those that [`Experiment::load`] lets through.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        let mut document = toml::Table::try_from(self)?;
+        let training = document.get("training").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        if let Some(small) = document.get_mut("small_training").and_then(toml::Value::as_table_mut) {
+            small.retain(|key, value| training.get(key) != Some(value));
+        }
+        let rows = self.methods.iter().map(|row| row_to_toml(row, &training)).collect::<Result<Vec<_>, _>>()?;
+        document.insert("methods".into(), toml::Value::Array(rows));
+        toml::to_string_pretty(&document)
+    }
+}
+
+/// A row as it is written: the options beside its own keys, of the training only what differs.
+fn row_to_toml(row: &MethodConfig, training: &toml::Table) -> Result<toml::Value, toml::ser::Error> {
+    let mut own = toml::Table::try_from(&row.training)?;
+    own.retain(|key, value| training.get(key) != Some(value));
+    let mut table = toml::Table::new();
+    table.insert("method".into(), row.method.clone().into());
+    table.insert("label".into(), row.label.clone().into());
+    table.extend(row.options.clone());
+    if !own.is_empty() {
+        table.insert("training".into(), toml::Value::Table(own));
+    }
+    Ok(toml::Value::Table(table))
+}
+
+fn name_of(path: &Path) -> Result<String, ConfigError> {
+    match path.file_stem().and_then(|stem| stem.to_str()) {
+        Some(stem) if !stem.is_empty() => Ok(stem.to_owned()),
+        _ => Err(ConfigError::new(path.display(), "has no name that could name the results, expected <name>.toml")),
+    }
+}
+
+/// A file with those that it extends below it. `chain`: the files that led here.
+fn read(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Node, ConfigError> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::new(&shown, format!("cannot be read: {error}")))?;
+    let mut own = tree::parse(&text, &shown)?;
+    let start = Origin::File { path: shown.as_str().into(), line: 1, column: 1 };
+    let Some(extends) = own.remove("extends") else { return Ok(Node { value: Value::Table(own), origin: start }) };
+
+    let Value::String(base) = &extends.node.value else {
+        let found = extends.node.describe();
+        return Err(ConfigError::new(&extends.node.origin, format!("'extends' is {found}, expected the path of a file")));
+    };
+    let base = path.parent().unwrap_or(Path::new("")).join(base);
+    chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let target = base.canonicalize().map_err(|error| {
+        ConfigError::new(&extends.node.origin, format!("'extends' names {}, which cannot be read: {error}", base.display()))
+    })?;
+    if chain.contains(&target) {
+        let message = format!("'extends' goes round in a circle: {} extends this file again", base.display());
+        return Err(ConfigError::new(&extends.node.origin, message));
+    }
+    let mut root = read(&base, chain)?;
+    if let Value::Table(below) = &mut root.value {
+        below.merge(own);
+    }
+    root.origin = start;
+    Ok(root)
+}
+
+fn resolve<D: Kernels>(
+    mut root: Node,
+    name: String,
+    registry: &Registry<D>,
+    workspace: &Path,
+) -> Result<Experiment, ConfigError> {
+    if let Value::Table(table) = &mut root.value {
+        match table.get("training") {
+            // By itself first, so that a mistake in it is not reported from a row that inherits it.
+            Some(training) => decode::<TrainingConfig>(training, "training").map(drop)?,
+            None => return Err(ConfigError::new(&root.origin, "missing key 'training'")),
+        }
+        inherit_training(table);
+        let vocab_size = vocab_size(table, workspace)?;
+        fill_in(table, vocab_size);
+    }
+    let mut experiment: Experiment = decode(&root, "")?;
+    experiment.name = name;
+    check(&experiment, &root, registry)?;
+    Ok(experiment)
+}
+
+/// `[small_training]` and each row's `training` become whole tables: `[training]` with their own keys on top. A row's
+/// further keys become its `options`.
+fn inherit_training(root: &mut Table) {
+    let Some(training) = root.get("training").cloned() else { return };
+    let over = |own: Option<Entry>| -> Entry {
+        let mut node = training.clone();
+        let Some(own) = own else {
+            node.origin = Origin::Default;
+            return Entry { key: String::new(), origin: Origin::Default, node };
+        };
+        match (&mut node.value, own.node.value) {
+            (Value::Table(below), Value::Table(above)) => below.merge(above),
+            (below, above) => *below = above,
+        }
+        node.origin = own.node.origin;
+        Entry { key: String::new(), origin: own.origin, node }
+    };
+    let small = root.remove("small_training");
+    root.0.push(Entry { key: "small_training".into(), ..over(small) });
+
+    let Some(Node { value: Value::Array(rows), .. }) = root.get_mut("methods") else { return };
+    for row in rows {
+        let Value::Table(table) = &mut row.value else { continue };
+        let method = table.remove("method");
+        let label = table.remove("label").or_else(|| method.clone());
+        let training = over(table.remove("training"));
+        let options = Node { value: Value::Table(std::mem::take(table)), origin: row.origin.clone() };
+        table.0.extend(method);
+        table.0.extend(label.map(|entry| Entry { key: "label".into(), ..entry }));
+        table.0.push(Entry { key: "training".into(), ..training });
+        table.0.push(Entry { key: "options".into(), origin: row.origin.clone(), node: options });
+    }
+}
+
+/// The size of the vocabulary as far as `[data.tokenizer]` tells it.
+fn vocab_size(root: &Table, workspace: &Path) -> Result<Option<i64>, ConfigError> {
+    let Some(Node { value: Value::Table(data), .. }) = root.get("data") else { return Ok(None) };
+    let Some(Node { value: Value::Table(tokenizer), .. }) = data.get("tokenizer") else { return Ok(None) };
+    if let Some(Node { value: Value::Integer(size), .. }) = tokenizer.get("vocab_size") {
+        return Ok(Some(*size));
+    }
+    let Some(Node { value: Value::String(file), origin }) = tokenizer.get("file") else { return Ok(None) };
+    let tokenizer = ligo_data::Tokenizer::from_file(&workspace.join(file))
+        .map_err(|error| ConfigError::new(origin, format!("'data.tokenizer.file': {error:#}")))?;
+    Ok(i64::try_from(tokenizer.vocab_size()).ok())
+}
+
+/// What follows from the rest of the file where it was left out.
+fn fill_in(root: &mut Table, vocab_size: Option<i64>) {
+    let sequence_length = match root.get("data") {
+        Some(Node { value: Value::Table(data), .. }) => data.get("sequence_length").map(|node| node.value.clone()),
+        _ => None,
+    };
+    let mut masked = false;
+    for model in ["small", "large"] {
+        let Some(Node { value: Value::Table(model), .. }) = root.get_mut(model) else { continue };
+        masked |= matches!(model.get("family"), Some(Node { value: Value::String(family), .. }) if family == "bert");
+        if let Some(size) = vocab_size {
+            model.default("vocab_size", Value::Integer(size));
+        }
+        if let Some(length) = &sequence_length {
+            model.default("max_position_embeddings", length.clone());
+        }
+    }
+    if masked && let Some(Node { value: Value::Table(data), .. }) = root.get_mut("data") {
+        data.default("objective", Value::String("masked".into()));
+    }
+    let reference = first_scratch(root);
+    root.default("report", Value::Table(Table::default()));
+    if let (Some(label), Some(Node { value: Value::Table(report), .. })) = (reference, root.get_mut("report")) {
+        report.default("reference", Value::String(label));
+    }
+}
+
+fn first_scratch(root: &Table) -> Option<String> {
+    let Some(Node { value: Value::Array(rows), .. }) = root.get("methods") else { return None };
+    let is_scratch = |row: &&Node| match &row.value {
+        Value::Table(table) => {
+            matches!(table.get("method"), Some(Node { value: Value::String(method), .. }) if method == "scratch")
+        }
+        _ => false,
+    };
+    rows.iter().find(is_scratch).and_then(tree::label).map(str::to_owned)
+}
