@@ -10,7 +10,7 @@ use crate::{AdamW, AdamWParameter, Cpu, Gradients, Result, Scalar};
 use rayon::prelude::*;
 
 /// Elements of one task; all parameters are cut into pieces of this length.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = if cfg!(test) { 1000 } else { 32 * 1024 };
 
 /// A piece of one parameter.
 struct Piece<'a> {

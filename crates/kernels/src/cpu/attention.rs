@@ -14,8 +14,8 @@ use super::simd::{dot, exp, max, sum_of, vectorised};
 use crate::{Attention, Cpu, Matrix, Result, Tape, Visibility};
 use rayon::prelude::*;
 
-/// Queries and keys of a tile: its scores take 64 KiB.
-const TILE: usize = 128;
+/// Queries and keys of a tile: its scores take 64 KiB. Small in the tests, so that they see many tiles.
+const TILE: usize = if cfg!(test) { 8 } else { 128 };
 
 /// What is the same for all heads.
 struct Plan {

@@ -18,6 +18,9 @@ mod norm;
 mod parallel;
 mod simd;
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gelu, Gradients, Input, Kernels, LayerNorm, Linear, Matrix,
     Result, Scalar, Tape,

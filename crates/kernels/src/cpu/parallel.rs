@@ -5,8 +5,8 @@
 
 use rayon::prelude::*;
 
-/// Elements that make a task worth handing to another thread.
-const GRAIN: usize = 16 * 1024;
+/// Elements that make a task worth handing to another thread; few in the tests, so that they see many tasks.
+const GRAIN: usize = if cfg!(test) { 100 } else { 16 * 1024 };
 
 /// How many rows of `width` elements make one task.
 pub(super) fn rows_per_task(width: usize) -> usize {

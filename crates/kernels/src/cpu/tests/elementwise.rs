@@ -1,0 +1,159 @@
+//! GELU, the sum, and dropout.
+
+use super::{Op, WithEmpty, close, random, tensor};
+use crate::{Cpu, Dropout, Gelu, Kernels, NoneTape};
+
+const SIZES: [(usize, usize); 5] = [(1, 1), (1, 31), (7, 5), (13, 17), (3, 200)];
+
+/// Φ(x) by the series `1/2 + φ(x) Σ x^(2k+1) / (1·3·5…(2k+1))`, all of whose terms have one sign.
+fn normal(x: f64) -> f64 {
+    let (mut term, mut sum, mut k) = (x, x, 1.0);
+    while term.abs() > 1e-18 * sum.abs() {
+        k += 2.0;
+        term *= x * x / k;
+        sum += term;
+    }
+    0.5 + (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt() * sum
+}
+
+pub(super) fn exact_gelu(kind: Gelu, x: f64) -> f64 {
+    match kind {
+        Gelu::Erf => x * normal(x),
+        Gelu::Tanh => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + u.tanh())
+        }
+    }
+}
+
+#[test]
+fn gelu_and_its_derivative_are_right_at_any_size() {
+    for (n, h) in SIZES {
+        for kind in [Gelu::Erf, Gelu::Tanh] {
+            let op = Op::new(
+                format!("gelu {kind:?} [{n}, {h}]"),
+                &[(n, h)],
+                |tape, x| Ok(vec![Cpu::gelu(tape, &x[0], kind)?]),
+                |x| vec![x[0].iter().map(|&x| exact_gelu(kind, x)).collect()],
+            );
+            match kind {
+                Gelu::Tanh => op.composed(|x| vec![x[0].with_empty().fast_gelu()]).check(),
+                Gelu::Erf => op.check(), // dfdx's derivative of its accurate_gelu lacks a factor 1/√2
+            }
+        }
+    }
+    let x = random(500, 3);
+    let (ours, theirs) =
+        (Cpu::gelu(&mut NoneTape, &tensor(&x, (5, 100)), Gelu::Erf), tensor(&x, (5, 100)).accurate_gelu());
+    let theirs: Vec<f64> = theirs.as_vec().into_iter().map(f64::from).collect();
+    close("gelu Erf by dfdx", &ours.unwrap().as_vec(), &theirs, 1e-6);
+}
+
+#[test]
+fn gelu_is_right_to_the_last_digits_over_its_whole_range() {
+    for kind in [Gelu::Erf, Gelu::Tanh] {
+        let x: Vec<f32> = (-5000..12000).map(|i| i as f32 * 1e-3).collect();
+        let y = Cpu::gelu(&mut NoneTape, &tensor(&x, (17, 1000)), kind).unwrap().as_vec();
+        for (&x, &y) in x.iter().zip(&y) {
+            let want = exact_gelu(kind, f64::from(x));
+            // The f64 formula itself cancels in the left tail; 1e-9 is what remains there.
+            let error = (f64::from(y) - want).abs();
+            assert!(error <= 2e-6 * want.abs() + 1e-9, "{kind:?}({x}) = {y}, not {want}");
+        }
+        let extremes = tensor(&[f32::MAX, -f32::MAX, -100.0, 100.0, 0.0], (1, 5));
+        let y = Cpu::gelu(&mut NoneTape, &extremes, kind).unwrap().as_vec();
+        assert_eq!(y, [f32::MAX, 0.0, 0.0, 100.0, 0.0], "{kind:?}");
+    }
+}
+
+#[test]
+fn add_is_the_sum() {
+    for size in SIZES {
+        Op::new(
+            format!("add {size:?}"),
+            &[size, size],
+            |tape, x| Ok(vec![Cpu::add(tape, &x[0], &x[1])?]),
+            |x| vec![x[0].iter().zip(&x[1]).map(|(a, b)| a + b).collect()],
+        )
+        .composed(|x| vec![x[0].with_empty() + x[1].with_empty()])
+        .check();
+    }
+    Op::new(
+        "add of a tensor to itself",
+        &[(3, 4)],
+        |tape, x| Ok(vec![Cpu::add(tape, &x[0], &x[0])?]),
+        |x| vec![x[0].iter().map(|a| a + a).collect()],
+    )
+    .check();
+}
+
+/// The mask of a dropout, as the operation applies it to ones.
+fn mask(count: usize, dropout: Dropout) -> Vec<f32> {
+    Cpu::dropout(&mut NoneTape, &tensor(&vec![1.0; count], (1, count)), dropout).unwrap().as_vec()
+}
+
+#[test]
+fn dropout_multiplies_values_and_gradients_by_the_same_mask() {
+    for (n, h) in SIZES {
+        for p in [0.0, 0.1, 0.5, 0.9] {
+            let dropout = Dropout { p, key: 77 };
+            let mask = mask(n * h, dropout);
+            Op::new(
+                format!("dropout {p} [{n}, {h}]"),
+                &[(n, h)],
+                |tape, x| Ok(vec![Cpu::dropout(tape, &x[0], dropout)?]),
+                |x| vec![x[0].iter().zip(&mask).map(|(x, &m)| x * f64::from(m)).collect()],
+            )
+            .composed(|x| vec![x[0].with_empty() * tensor(&mask, (n, h))])
+            .check();
+        }
+    }
+}
+
+#[test]
+fn dropout_drops_its_share_evenly_and_differently_for_each_key() {
+    let count = 1 << 18;
+    for p in [0.1_f32, 0.5, 0.8] {
+        for key in [0, 1, 2, u64::MAX, 1 << 32, 0x1234_5678_9abc_def0] {
+            let mask = mask(count, Dropout { p, key });
+            let kept = 1.0 / (1.0 - p);
+            assert!(mask.iter().all(|&m| m == 0.0 || m == kept), "p = {p}: only 0 and 1/(1 − p)");
+            // Five standard deviations of a binomial, for the whole, for every stride, and for pairs of neighbours.
+            let within = |found: usize, of: usize, share: f32, what: &str| {
+                let (of, share) = (of as f64, f64::from(share));
+                let deviation = (found as f64 - of * share).abs() / (of * share * (1.0 - share)).sqrt();
+                assert!(deviation < 5.0, "p = {p}, key {key:x}: {what} is {deviation:.1} deviations off");
+            };
+            let dropped = |m: &&f32| **m == 0.0;
+            within(mask.iter().filter(dropped).count(), count, p, "the share");
+            for stride in [2, 3, 64, 128, 512, 768] {
+                let column = mask.iter().step_by(stride);
+                within(column.clone().filter(dropped).count(), column.len(), p, "the share of a column");
+            }
+            for distance in [1, 2, 16, 64, 512] {
+                let pairs = mask.iter().zip(&mask[distance..]).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+                // Overlapping pairs are not independent: their variance is up to three times the binomial one.
+                within(pairs / 2, (count - distance) / 2, p * p, "the share of dropped pairs");
+            }
+            let other = self::mask(count, Dropout { p, key: key ^ (1 << 40) });
+            let both = mask.iter().zip(&other).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+            within(both, count, p * p, "what two keys drop together");
+        }
+    }
+}
+
+#[test]
+fn a_mask_goes_on_beyond_four_billion_elements_and_does_not_depend_on_where_it_is_cut() {
+    let mask = super::super::dropout::Mask::new("test", Dropout { p: 0.5, key: 9 }).unwrap();
+    let first = u64::from(u32::MAX) - 9;
+    let run = |first: u64, count: usize| {
+        let mut values = vec![f32::NAN; count];
+        mask.for_each(first, count, |i, m| values[i] = m);
+        values
+    };
+    let whole = run(first, 64);
+    for cut in [1, 9, 10, 11, 40] {
+        assert_eq!([run(first, cut), run(first + cut as u64, 64 - cut)].concat(), whole, "cut at {cut}");
+    }
+    assert_ne!(run(0, 64), run(1 << 32, 64));
+}

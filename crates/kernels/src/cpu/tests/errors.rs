@@ -1,0 +1,159 @@
+//! Arguments that do not fit: each is refused with the operation, what was found, and what was expected.
+
+use super::{random, tensor};
+use crate::{
+    AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, Input, Kernels, LayerNorm, Layout, Linear,
+    Matrix, NoneTape, Result, Visibility,
+};
+
+fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
+    tensor(&vec![0.0; rows * columns], (rows, columns))
+}
+
+fn message<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => "accepted".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn linear(weight: &Matrix<Cpu>, layout: Layout) -> Linear<'_, Cpu> {
+    Linear { weight, bias: None, layout }
+}
+
+#[test]
+fn every_misfit_names_operation_found_and_expected() {
+    let t = &mut NoneTape;
+    let (x, w, row) = (zeros(2, 3), zeros(5, 4), zeros(1, 4));
+    let (good, biased) = (zeros(5, 3), zeros(1, 6));
+    let norm = LayerNorm { gain: &row, bias: &row, eps: 1e-5 };
+    let attention = Attention {
+        batch: 1,
+        sequence: 2,
+        heads: 1,
+        head_dim: 1,
+        visibility: Visibility::Causal,
+        real_tokens: None,
+        dropout: None,
+    };
+    let head = linear(&good, Layout::OutIn);
+    let with_bias = Linear { bias: Some(&biased), ..head };
+    let cases = [
+        (
+            message(Cpu::linear(t, &x, linear(&w, Layout::OutIn))),
+            "linear: number of inputs of the weight [5, 4] (OutIn) is 4, expected 3",
+        ),
+        (
+            message(Cpu::linear_joined(t, &x, &[head, linear(&w, Layout::InOut)])),
+            "linear_joined: number of inputs of the weight [5, 4] (InOut) is 5, expected 3",
+        ),
+        (message(Cpu::linear_gelu(t, &x, with_bias, crate::Gelu::Erf)), "linear_gelu: bias is [1, 6], expected [1, 5]"),
+        (message(Cpu::add(t, &x, &w)), "add: second input is [5, 4], expected [2, 3]"),
+        (message(Cpu::layer_norm(t, &x, norm)), "layer_norm: gain is [1, 4], expected [1, 3]"),
+        (message(Cpu::add_layer_norm(t, &x, &w, norm)), "add_layer_norm: residual is [5, 4], expected [2, 3]"),
+        (
+            message(Cpu::attention(t, &zeros(2, 4), attention)),
+            "attention: packed queries, keys and values is [2, 4], expected [2, 3]",
+        ),
+        (
+            message(Cpu::attention(t, &x, Attention { real_tokens: Some(&[true]), ..attention })),
+            "attention: length of the padding mask is 1, expected 2",
+        ),
+        (
+            message(Cpu::attention(t, &x, Attention { heads: 0, ..attention })),
+            "attention: head count and size is 0 heads of 1, expected at least 1 head of 1",
+        ),
+        (
+            message(Cpu::attention(t, &x, Attention { dropout: Some(Dropout { p: 1.5, key: 0 }), ..attention })),
+            "attention: dropout probability is 1.5, expected a number in [0, 1)",
+        ),
+        (message(Cpu::embedding(t, &[])), "embedding: number of lookups is 0, expected at least 1"),
+        (message(Cpu::embedding(t, &[(&x, &[0]), (&w, &[0])])), "embedding: width of table 1 is 4, expected 3"),
+        (
+            message(Cpu::embedding(t, &[(&x, &[0, 1]), (&good, &[0])])),
+            "embedding: number of ids of table 1 is 1, expected 2",
+        ),
+        (
+            message(Cpu::embedding(t, &[(&x, &[0, 1, 7])])),
+            "embedding: id 7 at index 2 is out of range, expected less than 2",
+        ),
+        (
+            message(Cpu::dropout(t, &x, Dropout { p: 1.0, key: 0 })),
+            "dropout: dropout probability is 1, expected a number in [0, 1)",
+        ),
+        (
+            message(Cpu::dropout(t, &x, Dropout { p: f32::NAN, key: 0 })),
+            "dropout: dropout probability is NaN, expected a number in [0, 1)",
+        ),
+        (
+            message(Cpu::cross_entropy(t, &x, linear(&w, Layout::OutIn), &[0, 0])),
+            "cross_entropy: weight of the head is [5, 4], expected [5, 3]",
+        ),
+        (
+            message(Cpu::cross_entropy(t, &x, linear(&good, Layout::InOut), &[0, 0])),
+            "cross_entropy: layout of the head is InOut, expected OutIn",
+        ),
+        (
+            message(Cpu::cross_entropy(t, &x, with_bias, &[0, 0])),
+            "cross_entropy: bias of the head is [1, 6], expected [1, 5]",
+        ),
+        (message(Cpu::cross_entropy(t, &x, head, &[0])), "cross_entropy: number of targets is 1, expected 2"),
+        (
+            message(Cpu::cross_entropy(t, &x, head, &[0, 5])),
+            "cross_entropy: target 5 at index 1 is out of range, expected less than 5",
+        ),
+        (
+            message(Cpu::cross_entropy(t, &x, head, &[-1, 0])),
+            "cross_entropy: target -1 at index 0 is out of range, expected less than 5",
+        ),
+        (
+            message(Cpu::expand_rows(t, &x, Input::Frozen, &[Factor::Keep(1), Factor::Free(&good)])),
+            "expand_rows: size of the growing axis is 2, expected 4, the sum of its factors'",
+        ),
+        (
+            message(Cpu::expand_columns(t, &x, Input::Frozen, &[Factor::IdentityOver(&w)])),
+            "expand_columns: size of the growing axis is 3, expected 4, the sum of its factors'",
+        ),
+        (
+            message(Cpu::mix_layers(t, std::slice::from_ref(&x), &zeros(2, 3))),
+            "mix_layers: number of layers is 1, expected 3, the columns of the weights",
+        ),
+        (
+            message(Cpu::mix_layers(t, &[zeros(2, 3), zeros(3, 2)], &zeros(1, 2))),
+            "mix_layers: layer 1 is [3, 2], expected [2, 3]",
+        ),
+        (message(Cpu::mix_layers(t, &[], &zeros(2, 0))), "mix_layers: number of layers is 0, expected at least 1"),
+    ];
+    for (found, expected) in cases {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn moments_of_another_shape_are_refused_before_anything_changes() {
+    let (mut weight, mut first, mut second) = (tensor(&random(6, 1), (2, 3)), zeros(2, 3), zeros(3, 2));
+    let parameter = AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true };
+    let config = AdamW {
+        learning_rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.9,
+        eps: 1e-8,
+        weight_decay: 0.0,
+        max_grad_norm: None,
+        step: 1,
+    };
+    assert_eq!(
+        message(Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &config)),
+        "adamw: second moment of parameter 0 is [3, 2], expected [2, 3]"
+    );
+}
+
+#[test]
+fn a_strided_view_is_refused() {
+    use dfdx::tensor_ops::PermuteTo;
+    let view: Matrix<Cpu> = zeros(3, 2).permute::<(usize, usize), dfdx::shapes::Axes2<1, 0>>();
+    assert_eq!(
+        message(Cpu::gelu(&mut NoneTape, &view, crate::Gelu::Erf)),
+        "gelu: input is a strided view, expected a contiguous matrix"
+    );
+}
