@@ -13,6 +13,16 @@ pub enum GrowthError {
         /// What would do.
         expected: String,
     },
+    /// A map of a growth operator does not fit the two models: a fault of the method rather than of the configuration.
+    #[error("{what}: found {found}, expected {expected}")]
+    Map {
+        /// Which map or parameter.
+        what: String,
+        /// What it has.
+        found: String,
+        /// What would fit.
+        expected: String,
+    },
     /// An option of a method.
     #[error("method {method}: option {option}: {reason}")]
     Option {
@@ -29,4 +39,11 @@ pub enum GrowthError {
     /// An operation failed.
     #[error(transparent)]
     Kernel(#[from] ligo_kernels::KernelError),
+}
+
+impl GrowthError {
+    /// A method cannot take the value of an option.
+    pub fn option(method: &'static str, option: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Option { method, option: option.into(), reason: reason.into() }
+    }
 }

@@ -4,6 +4,7 @@
 use crate::{GrowthOperator, LearnedOperator, Result};
 use ligo_kernels::Kernels;
 use ligo_models::ModelConfig;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What an experiment asks of a method.
@@ -74,6 +75,19 @@ pub struct Stage<D: Kernels> {
     pub name: String,
     /// What it does.
     pub action: Action<D>,
+}
+
+impl<D: Kernels> Stage<D> {
+    /// A stage that grows the current model to `to` by a fixed operator.
+    pub fn grow(name: impl Into<String>, to: ModelConfig, operator: impl GrowthOperator<D> + 'static) -> Self {
+        Self { name: name.into(), action: Action::Grow { to, operator: Arc::new(operator) } }
+    }
+
+    /// A stage that trains on that part of the experiment's learning-rate schedule, with a fresh optimiser.
+    pub fn train(name: impl Into<String>, steps: Range<u64>) -> Self {
+        let action = Action::Train { steps: steps.end.saturating_sub(steps.start), schedule_from: steps.start };
+        Self { name: name.into(), action }
+    }
 }
 
 /// A method, resolved for one task.

@@ -29,6 +29,15 @@ pub trait GrowthOperator<D: Kernels>: Debug + Send + Sync {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>>;
 }
 
+/// FLOPs of turning the small weights into the large ones once; a multiply-add counts as 2.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ExpansionFlops {
+    /// The expansion itself: once for each operator step, and once more when the large weights are made for keeps.
+    pub forward: f64,
+    /// The gradients of the factors from those of the large weights: once for each operator step.
+    pub backward: f64,
+}
+
 /// An operator with factors that are learnt on the large model's loss.
 pub trait LearnedOperator<D: Kernels>: Debug + Send + Sync {
     /// The operator at its start, holding the small weights.
@@ -36,6 +45,12 @@ pub trait LearnedOperator<D: Kernels>: Debug + Send + Sync {
     /// # Errors
     /// [`crate::GrowthError::Sizes`] where the two models do not go together.
     fn start(&self, growth: &Growth<'_, D>) -> Result<Box<dyn Learner<D>>>;
+
+    /// What one expansion costs, so that an operator step is charged as a step of the large model and this.
+    ///
+    /// # Errors
+    /// [`crate::GrowthError::Sizes`] where the two models do not go together.
+    fn expansion_flops(&self, small: &Model, large: &Model) -> Result<ExpansionFlops>;
 }
 
 /// A learned operator in the course of its training.

@@ -1,0 +1,153 @@
+//! The defining property: the large model computes what the small one does.
+
+use crate::{Bert2Bert, Draw, FunctionPreserving};
+use ligo_growth::{Action, Growth, GrowthError, GrowthOperator, Method, Start, Task};
+use ligo_kernels::{Cpu, NoneTape};
+use ligo_models::{Family, Mode, Model, ModelConfig, Parameters, TokenBatch};
+
+const FAMILIES: [Family; 2] = [Family::Gpt2, Family::Bert];
+
+fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
+    ModelConfig {
+        family,
+        vocab_size: 13,
+        hidden_size: hidden,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        intermediate_size: None,
+        max_position_embeddings: 8,
+        type_vocab_size: None,
+        layer_norm_eps: None,
+        hidden_dropout: 0.0,
+        attention_dropout: 0.0,
+        initializer_range: 0.02,
+    }
+}
+
+/// Weights of ordinary size, biases and norms away from their starts too.
+fn trained(model: &Model) -> Parameters<Cpu> {
+    let mut parameters = model.fresh(&Cpu::default(), 1).unwrap();
+    let mut next = 0.0_f32;
+    for tensor in parameters.tensors_mut() {
+        let values = tensor.as_vec();
+        let moved: Vec<f32> = values
+            .iter()
+            .map(|value| {
+                next += 0.37;
+                value + 0.3 * next.sin()
+            })
+            .collect();
+        tensor.copy_from(&moved);
+    }
+    parameters
+}
+
+struct Pair {
+    small: Model,
+    parameters: Parameters<Cpu>,
+    large: Model,
+    grown: Parameters<Cpu>,
+}
+
+impl Pair {
+    fn grow(small: ModelConfig, large: ModelConfig, draw: Draw) -> Self {
+        let (small, large) = (Model::new(small).unwrap(), Model::new(large).unwrap());
+        let parameters = trained(&small);
+        let device = Cpu::default();
+        let growth = Growth { small: &small, parameters: &parameters, large: &large, device: &device, seed: 7 };
+        let grown = FunctionPreserving { draw }.grow(&growth).unwrap();
+        Self { small, parameters, large, grown }
+    }
+
+    /// The largest difference between the two models' losses of single tokens, relative to the small one's.
+    ///
+    /// With one labelled position and each of the 13 ids as its target in turn, the losses are the log probabilities of the
+    /// whole vocabulary there: what the logits say, up to a constant.
+    fn difference(&self) -> f32 {
+        let loss = |model: &Model, parameters: &Parameters<Cpu>, batch: &TokenBatch| {
+            model.loss(&mut NoneTape, parameters, batch, Mode::Evaluate).unwrap().as_vec()[0]
+        };
+        let mut most = 0.0_f32;
+        for position in 0..12 {
+            for target in 0..13 {
+                let mut targets = vec![ligo_kernels::IGNORED; 12];
+                targets[position] = target;
+                let batch = TokenBatch {
+                    input_ids: vec![1, 5, 2, 7, 12, 0, 3, 3, 9, 10, 4, 8],
+                    targets,
+                    batch_size: 2,
+                    sequence_length: 6,
+                    real_tokens: None,
+                };
+                let small = loss(&self.small, &self.parameters, &batch);
+                let large = loss(&self.large, &self.grown, &batch);
+                most = most.max((small - large).abs() / small.abs().max(1.0));
+            }
+        }
+        most
+    }
+}
+
+#[test]
+fn the_function_is_preserved_where_every_coordinate_has_equally_many_copies() {
+    for family in FAMILIES {
+        for (hidden, heads) in [(16, 4), (24, 6)] {
+            let pair = Pair::grow(config(family, 2, 8, 2), config(family, 2, hidden, heads), Draw::Balanced);
+            let difference = pair.difference();
+            assert!(difference < 1e-5, "{family:?} 8 to {hidden}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_random_draw_preserves_the_function_where_no_norm_sees_unequal_counts() {
+    for family in FAMILIES {
+        let large = ModelConfig { intermediate_size: Some(53), ..config(family, 2, 8, 2) };
+        let difference = Pair::grow(config(family, 2, 8, 2), large, Draw::Random).difference();
+        assert!(difference < 1e-5, "{family:?}: {difference}");
+    }
+}
+
+#[test]
+fn unequal_counts_change_what_the_norms_see_and_nothing_worse() {
+    for family in FAMILIES {
+        let pair = Pair::grow(config(family, 2, 8, 2), config(family, 2, 12, 3), Draw::Balanced);
+        let difference = pair.difference();
+        assert!((1e-4..1.0).contains(&difference), "{family:?}: {difference}");
+    }
+}
+
+#[test]
+fn depth_grows_by_stacking_with_the_remainder_from_the_top() {
+    for family in FAMILIES {
+        let pair = Pair::grow(config(family, 3, 8, 2), config(family, 5, 8, 2), Draw::Random);
+        for (spec, tensor) in pair.grown.specs().iter().zip(pair.grown.tensors()) {
+            let layer = spec.layer.map_or(0, |i| [0, 1, 2, 1, 2][i]);
+            let source = spec.module.replace("{}", &layer.to_string());
+            assert_eq!(tensor.as_vec(), pair.parameters.get(&source).unwrap().as_vec(), "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn the_recipe_grows_and_trains_in_full() {
+    let task = Task { small: config(Family::Gpt2, 2, 8, 2), large: config(Family::Gpt2, 4, 12, 3), steps: 600 };
+    let recipe = Method::<Cpu>::recipe(&Bert2Bert, &toml::Table::new(), &task).unwrap();
+    assert_eq!(recipe.start, Start::Small);
+    let [grow, train] = &recipe.stages[..] else { panic!("two stages") };
+    assert!(matches!(&grow.action, Action::Grow { to, .. } if *to == task.large));
+    assert!(matches!(train.action, Action::Train { steps: 600, schedule_from: 0 }));
+}
+
+#[test]
+fn heads_of_another_length_and_unknown_draws_are_refused() {
+    let task =
+        |heads| Task { small: config(Family::Gpt2, 2, 8, 2), large: config(Family::Gpt2, 2, 12, heads), steps: 9 };
+    let recipe =
+        |text: &str, heads| Method::<Cpu>::recipe(&Bert2Bert, &text.parse().unwrap(), &task(heads)).unwrap_err();
+    let heads = recipe("", 2);
+    assert!(matches!(&heads, GrowthError::Sizes { what, .. } if what == "num_attention_heads"), "{heads}");
+    assert!(heads.to_string().contains("2 (heads of 6), expected heads of 4"), "{heads}");
+    let draw = recipe("draw = 'blanced'", 3);
+    assert!(matches!(&draw, GrowthError::Option { option, .. } if option == "draw"), "{draw}");
+}

@@ -1,0 +1,189 @@
+//! What one axis of a weight becomes when its space grows, as plain data.
+//!
+//! Nothing here is learnt; a learned operator keeps its factors as tensors instead.
+
+use crate::{GrowthError, Result};
+use ligo_models::SpaceSize;
+
+/// A linear map from the `d` coordinates of a small axis to the `D` coordinates of a large one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expansion {
+    /// The axis stays as it is.
+    Keep,
+    /// Every large coordinate takes one small coordinate, or none.
+    Select {
+        /// For each of the D large coordinates the small one that it takes. With none, whatever lies there keeps the large
+        /// model's own fresh start.
+        from: Vec<Option<usize>>,
+        /// A factor for each large coordinate; none means 1.
+        scale: Option<Vec<f32>>,
+    },
+    /// Every large coordinate is a sum over all small ones.
+    Dense {
+        /// `[D, d]`, row by row.
+        matrix: Vec<f32>,
+        /// d.
+        small: usize,
+    },
+}
+
+impl Expansion {
+    /// Large coordinate `i` is a copy of small coordinate `from[i]`.
+    pub fn select(from: impl IntoIterator<Item = usize>) -> Self {
+        Self::Select { from: from.into_iter().map(Some).collect(), scale: None }
+    }
+
+    /// The small coordinates come first, the rest is fresh.
+    ///
+    /// Where both spaces are made of units (heads) and the large one has at least as many, and at least as long ones, each small
+    /// unit fills the start of the large unit of its number. With equal unit lengths that is the same as the first `d`
+    /// coordinates; where the units do not fit (fewer or shorter ones), the first `d` coordinates it is.
+    pub fn pad(small: SpaceSize, large: SpaceSize) -> Self {
+        let unit_by_unit = large.units >= small.units && large.unit >= small.unit;
+        let from = (0..large.width()).map(|i| {
+            if unit_by_unit {
+                let (unit, offset) = (i / large.unit, i % large.unit);
+                (unit < small.units && offset < small.unit).then_some(unit * small.unit + offset)
+            } else {
+                (i < small.width()).then_some(i)
+            }
+        });
+        Self::Select { from: from.collect(), scale: None }
+    }
+
+    /// Whether it maps `small` coordinates to `large` ones.
+    pub(crate) fn check(&self, space: &str, small: usize, large: usize) -> Result<()> {
+        let wrong = |found: String, expected: String| {
+            Err(GrowthError::Map { what: format!("the expansion of {space}"), found, expected })
+        };
+        match self {
+            Self::Keep if small != large => {
+                wrong("no map".into(), format!("one that takes its width from {small} to {large}"))
+            }
+            Self::Keep => Ok(()),
+            Self::Select { from, .. } if from.len() != large => {
+                wrong(format!("{} coordinates", from.len()), format!("the large model's {large}"))
+            }
+            Self::Select { scale: Some(scale), .. } if scale.len() != large => {
+                wrong(format!("{} factors", scale.len()), format!("one for each of {large} coordinates"))
+            }
+            Self::Select { from, .. } => match from.iter().flatten().find(|&&j| j >= small) {
+                Some(j) => wrong(format!("small coordinate {j}"), format!("less than the small model's {small}")),
+                None => Ok(()),
+            },
+            Self::Dense { matrix, small: columns } if *columns != small || matrix.len() != small * large => wrong(
+                format!("a matrix of {} values in rows of {columns}", matrix.len()),
+                format!("[{large}, {small}]"),
+            ),
+            Self::Dense { .. } => Ok(()),
+        }
+    }
+
+    /// Where each large coordinate comes from, the small axis beginning at `offset`. Sizes have been checked.
+    pub(crate) fn sources(&self, offset: usize, small: usize) -> Vec<Source<'_>> {
+        match self {
+            Self::Keep => (offset..offset + small).map(|index| Source::One { index, scale: 1.0 }).collect(),
+            Self::Select { from, scale } => {
+                let source = |(i, from): (usize, &Option<usize>)| match from {
+                    None => Source::Fresh,
+                    Some(j) => Source::One { index: offset + j, scale: scale.as_ref().map_or(1.0, |s| s[i]) },
+                };
+                from.iter().enumerate().map(source).collect()
+            }
+            Self::Dense { matrix, small } => {
+                matrix.chunks_exact(*small).map(|weights| Source::Sum { offset, weights }).collect()
+            }
+        }
+    }
+}
+
+/// Where one large coordinate of an axis comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Source<'a> {
+    /// From nowhere: the large model's own start.
+    Fresh,
+    /// A multiple of one small coordinate.
+    One { index: usize, scale: f32 },
+    /// `Σ_k weights[k] · small[offset + k]`.
+    Sum { offset: usize, weights: &'a [f32] },
+}
+
+impl Source<'_> {
+    /// The value at this coordinate, `small` giving the values at the small ones; 0 for a fresh one.
+    fn value(self, small: impl Fn(usize) -> f32) -> f32 {
+        match self {
+            Source::Fresh => 0.0,
+            Source::One { index, scale } => scale * small(index),
+            Source::Sum { offset, weights } => weights.iter().enumerate().map(|(k, w)| w * small(offset + k)).sum(),
+        }
+    }
+}
+
+/// `rows · x · columnsᵀ` for `x` `[_, width]`: first the rows, then the columns.
+pub(crate) fn expand(x: &[f32], width: usize, rows: &[Source<'_>], columns: &[Source<'_>]) -> Vec<f32> {
+    let mut large = Vec::with_capacity(rows.len() * columns.len());
+    for row in rows {
+        let taller: Vec<f32> = (0..width).map(|c| row.value(|r| x[r * width + c])).collect();
+        large.extend(columns.iter().map(|column| column.value(|c| taller[c])));
+    }
+    large
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // [2, 3]
+
+    fn grown(rows: &Expansion, columns: &Expansion) -> Vec<f32> {
+        expand(&X, 3, &rows.sources(0, 2), &columns.sources(0, 3))
+    }
+
+    #[test]
+    fn keeping_both_axes_changes_nothing() {
+        assert_eq!(grown(&Expansion::Keep, &Expansion::Keep), X);
+    }
+
+    #[test]
+    fn selecting_copies_and_scales_rows_and_columns() {
+        let rows = Expansion::select([0, 1, 1]);
+        let columns = Expansion::Select { from: vec![Some(2), Some(0)], scale: Some(vec![0.5, 2.0]) };
+        assert_eq!(grown(&rows, &columns), [1.5, 2.0, 3.0, 8.0, 3.0, 8.0]);
+    }
+
+    #[test]
+    fn a_dense_map_of_zeros_and_ones_equals_the_selection_it_spells() {
+        let dense = Expansion::Dense { matrix: vec![1.0, 0.0, 0.0, 1.0, 0.0, 1.0], small: 2 };
+        assert_eq!(grown(&dense, &Expansion::Keep), grown(&Expansion::select([0, 1, 1]), &Expansion::Keep));
+    }
+
+    #[test]
+    fn padding_keeps_heads_whole_where_they_fit_and_is_the_corner_where_not() {
+        let size = |units, unit| SpaceSize { units, unit };
+        let cases = [
+            (size(2, 1), size(3, 1), vec![Some(0), Some(1), None]),
+            (size(2, 2), size(3, 2), vec![Some(0), Some(1), Some(2), Some(3), None, None]),
+            (size(2, 1), size(2, 2), vec![Some(0), None, Some(1), None]),
+            (size(2, 1), size(1, 4), vec![Some(0), Some(1), None, None]),
+        ];
+        for (small, large, expected) in cases {
+            assert_eq!(Expansion::pad(small, large), Expansion::Select { from: expected, scale: None }, "{small:?}");
+        }
+    }
+
+    #[test]
+    fn a_map_that_does_not_fit_its_space_is_refused() {
+        let cases = [
+            (Expansion::Keep, "no map"),
+            (Expansion::select([0, 1]), "2 coordinates"),
+            (Expansion::select([0, 1, 2]), "small coordinate 2"),
+            (Expansion::Select { from: vec![Some(0); 3], scale: Some(vec![1.0]) }, "1 factors"),
+            (Expansion::Dense { matrix: vec![0.0; 6], small: 3 }, "6 values in rows of 3"),
+        ];
+        for (map, found) in cases {
+            let error = map.check("embed", 2, 3).unwrap_err().to_string();
+            assert!(error.contains("the expansion of embed") && error.contains(found), "{error}");
+        }
+        assert!(Expansion::select([0, 1, 0]).check("embed", 2, 3).is_ok());
+    }
+}

@@ -1,0 +1,86 @@
+//! The gradient of the large model's loss in the factors, against central differences.
+
+use super::{FAMILIES, Pair, batch, config};
+use crate::operator::LigoLearner;
+use crate::options::{BiasDepth, FactorOptions, Tying, WidthForm};
+use crate::plan::DepthOrder;
+use ligo_growth::Learner;
+use ligo_kernels::{Cpu, GradTape, NoneTape, gradients_for};
+use ligo_models::Mode;
+
+fn loss(pair: &Pair, learner: &LigoLearner<Cpu>) -> f64 {
+    let weights = learner.materialise().unwrap();
+    f64::from(pair.large.loss(&mut NoneTape, &weights, &batch(), Mode::Evaluate).unwrap().as_vec()[0])
+}
+
+fn gradients(pair: &Pair, learner: &LigoLearner<Cpu>) -> Vec<Vec<f32>> {
+    let mut tape = GradTape::default();
+    let weights = learner.expand(&mut tape).unwrap();
+    let loss = pair.large.loss(&mut tape, &weights, &batch(), Mode::Evaluate).unwrap();
+    let mut gradients = gradients_for(learner.factors().tensors());
+    tape.backward(&loss, 1.0, &mut gradients).unwrap();
+    learner.factors().tensors().iter().map(|factor| gradients.get(factor).as_vec()).collect()
+}
+
+/// Along the gradient g of each factor and along a direction v unrelated to it, the loss must change by ⟨g, v⟩ per unit length.
+///
+/// Losses are f32 (about 3, so exact to 2e-7 each); with a step of 1e-2 that is 2e-5 of noise, and the curvature's share is of third
+/// order. Tolerance: 2 % of the gradient's length, and the noise.
+fn check(pair: &Pair, learner: &mut LigoLearner<Cpu>, case: &str) {
+    const STEP: f64 = 1e-2;
+    let gradients = gradients(pair, learner);
+    for (i, gradient) in gradients.iter().enumerate() {
+        let name = learner.factors().specs()[i].name.clone();
+        let start = learner.factors().tensors()[i].as_vec();
+        let unrelated: Vec<f64> = (0..gradient.len()).map(|k| (k as f64 * 1.7 + 0.3).sin()).collect();
+        let along: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
+        let length = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let steepness = length(&along);
+        assert!(steepness > 1e-4, "{case} {name}: the gradient vanishes, {steepness}");
+        for direction in [along, unrelated] {
+            let norm = length(&direction);
+            let expected = gradient.iter().zip(&direction).map(|(&g, v)| f64::from(g) * v / norm).sum::<f64>();
+            let mut at = |step: f64| {
+                let moved: Vec<f32> =
+                    start.iter().zip(&direction).map(|(&x, v)| (f64::from(x) + step * v / norm) as f32).collect();
+                learner.factors_mut().tensors_mut()[i].copy_from(&moved);
+                loss(pair, learner)
+            };
+            let found = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let tolerance = 0.02 * steepness + 5e-5;
+            assert!((found - expected).abs() < tolerance, "{case} {name}: {found}, expected {expected} ± {tolerance}");
+        }
+        learner.factors_mut().tensors_mut()[i].copy_from(&start);
+    }
+}
+
+#[test]
+fn factors_have_the_gradient_that_finite_differences_give() {
+    for family in FAMILIES {
+        let pair = Pair::new(config(family, 2, 8, 2), config(family, 3, 12, 3));
+        let default = FactorOptions { depth_noise: 0.3, ..FactorOptions::default() };
+        let cases = [
+            default,
+            FactorOptions { width_form: WidthForm::Free, tying: Tying::Untied, bias_depth: BiasDepth::Own, ..default },
+        ];
+        for options in cases {
+            check(&pair, &mut pair.learner(&options), &format!("{family:?} {options:?}"));
+        }
+        let mut learner = pair.learner(&default);
+        learner.plan.modules.iter_mut().for_each(|module| module.depth_order = DepthOrder::DepthFirst);
+        check(&pair, &mut learner, &format!("{family:?} depth first"));
+    }
+}
+
+#[test]
+fn growing_in_one_direction_only_has_factors_and_gradients_of_that_direction_only() {
+    for family in FAMILIES {
+        let cases = [(config(family, 4, 8, 2), "w."), (config(family, 2, 12, 3), "B.")];
+        for (large, prefix) in cases {
+            let pair = Pair::new(config(family, 2, 8, 2), large);
+            let mut learner = pair.learner(&FactorOptions::default());
+            assert!(learner.factors().specs().iter().all(|spec| spec.name.starts_with(prefix)));
+            check(&pair, &mut learner, &format!("{family:?} {prefix}"));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The operator learnt, and the recipe that says so.
+
+use super::{FAMILIES, Pair, batch, config};
+use crate::{Ligo, LigoOperator};
+use ligo_growth::{Action, GrowthError, LearnedOperator, Method, OperatorTraining, Start, Task};
+use ligo_kernels::{AdamW, AdamWParameter, Cpu, GradTape, Kernels, gradients_for};
+use ligo_models::{Family, Mode};
+
+#[test]
+fn learning_lowers_the_loss_and_leaves_the_small_weights_alone() {
+    for family in FAMILIES {
+        let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
+        let before: Vec<Vec<f32>> = pair.parameters.tensors().iter().map(|tensor| tensor.as_vec()).collect();
+        let mut learner = LigoOperator::default().start(&pair.growth()).unwrap();
+        let mut moments: Vec<_> = pair.learner(&Default::default()).factors.tensors().to_vec();
+        for moment in &mut moments {
+            let zeros = vec![0.0; moment.as_vec().len()];
+            moment.copy_from(&zeros);
+        }
+        let mut second = moments.clone();
+        let mut gradients = gradients_for(learner.factors().tensors());
+        let mut losses = Vec::new();
+        for step in 1..=30 {
+            let mut tape = GradTape::default();
+            let weights = learner.expand(&mut tape).unwrap();
+            let loss = pair.large.loss(&mut tape, &weights, &batch(), Mode::Evaluate).unwrap();
+            losses.push(loss.as_vec()[0]);
+            tape.backward(&loss, 1.0, &mut gradients).unwrap();
+            let config = AdamW {
+                learning_rate: 1e-2,
+                beta1: 0.9,
+                beta2: 0.999,
+                eps: 1e-8,
+                weight_decay: 0.0,
+                max_grad_norm: Some(1.0),
+                step,
+            };
+            let factors = learner.factors_mut().tensors_mut().iter_mut();
+            let mut parameters: Vec<AdamWParameter<'_, Cpu>> = factors
+                .zip(moments.iter_mut().zip(&mut second))
+                .map(|(weight, (first, second))| AdamWParameter { weight, first, second, decay: true })
+                .collect();
+            Cpu::adamw(&mut parameters, &mut gradients, &config).unwrap();
+        }
+        assert!(losses[29] < 0.8 * losses[0], "{family:?}: from {} to {}", losses[0], losses[29]);
+        for (tensor, before) in pair.parameters.tensors().iter().zip(&before) {
+            assert_eq!(&tensor.as_vec(), before);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_starts_the_same_operator() {
+    let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 4, 12, 3));
+    let factors = |seed| {
+        let growth = ligo_growth::Growth { seed, ..pair.growth() };
+        let learner = LigoOperator::default().start(&growth).unwrap();
+        learner.factors().tensors().iter().map(|factor| factor.as_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(factors(1), factors(1));
+    assert_ne!(factors(1), factors(2));
+}
+
+fn recipe(options: &str, task: &Task) -> ligo_growth::Result<ligo_growth::Recipe<Cpu>> {
+    Ligo.recipe(&options.parse().unwrap(), task)
+}
+
+#[test]
+fn the_recipe_learns_the_operator_for_longer_on_a_longer_run_and_then_trains_in_full() {
+    for (options, steps, expected) in [("", 1_999, 40), ("", 2_000, 100), ("steps = 7", 600, 7)] {
+        let task = Task { small: config(Family::Gpt2, 2, 8, 2), large: config(Family::Gpt2, 4, 12, 3), steps };
+        let recipe = recipe(options, &task).unwrap();
+        assert_eq!(recipe.start, Start::Small);
+        let [learn, train] = &recipe.stages[..] else { panic!("two stages") };
+        assert_eq!((learn.name.as_str(), train.name.as_str()), ("learn-operator", "train"));
+        let Action::Learn { to, training, .. } = &learn.action else { panic!("learns") };
+        assert_eq!(*to, task.large);
+        let published = OperatorTraining { steps: expected, learning_rate: 1e-3, warmup_steps: 10, weight_decay: 0.0 };
+        assert_eq!(*training, published);
+        assert!(matches!(train.action, Action::Train { steps: s, schedule_from: 0 } if s == steps));
+    }
+}
+
+#[test]
+fn a_large_model_that_is_smaller_or_no_larger_is_refused() {
+    let small = config(Family::Gpt2, 2, 8, 2);
+    let task = Task { small: small.clone(), large: config(Family::Gpt2, 1, 8, 2), steps: 10 };
+    assert!(matches!(recipe("", &task), Err(GrowthError::Sizes { what, .. }) if what == "num_hidden_layers"));
+
+    let pair = Pair::new(small.clone(), small);
+    let error = LigoOperator::default().start(&pair.growth()).unwrap_err().to_string();
+    assert!(error.contains("nothing else that grows"), "{error}");
+}
