@@ -1,0 +1,58 @@
+//! Text into Parquet: zstd, plain string columns, the Hub's schema. The same rows give the same bytes.
+
+use crate::DataError;
+use crate::replace::replace_file;
+use arrow_array::{ArrayRef, LargeStringArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+const ROW_GROUP_ROWS: usize = 32_768;
+const BATCH_ROWS: usize = 4096;
+
+/// Writes `rows` as the only column of the Parquet file at `path`, which is replaced as a whole or not at all. Missing
+/// directories are made.
+///
+/// # Errors
+/// A directory that cannot be made or written, a full disk.
+pub fn write_text_parquet<R: AsRef<str>>(path: &Path, column: &str, rows: &[R]) -> Result<(), DataError> {
+    let rows: Vec<&str> = rows.iter().map(AsRef::as_ref).collect();
+    write_columns(path, &[(column, &rows)])
+}
+
+/// Writes columns of one length side by side.
+pub(crate) fn write_columns(path: &Path, columns: &[(&str, &[&str])]) -> Result<(), DataError> {
+    let failed = |source| DataError::ParquetWrite { path: path.to_path_buf(), source };
+    let fields: Vec<Field> = columns.iter().map(|(name, _)| Field::new(*name, DataType::LargeUtf8, false)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let rows = columns.first().map_or(0, |(_, rows)| rows.len());
+
+    replace_file(path, |file: &mut File| {
+        let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), options()).map_err(failed)?;
+        for start in (0..rows).step_by(BATCH_ROWS) {
+            let end = (start + BATCH_ROWS).min(rows);
+            let arrays = columns
+                .iter()
+                .map(|(_, rows)| Arc::new(LargeStringArray::from_iter_values(&rows[start..end])) as ArrayRef);
+            let batch = RecordBatch::try_new(schema.clone(), arrays.collect()).map_err(|error| failed(error.into()))?;
+            writer.write(&batch).map_err(failed)?;
+        }
+        writer.close().map_err(failed)?;
+        Ok(())
+    })
+}
+
+/// Without the writer's Arrow schema in the footer: any reader sees a plain string column.
+fn options() -> ArrowWriterOptions {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_created_by("ligo".to_owned())
+        .build();
+    ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true)
+}
