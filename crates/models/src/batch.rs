@@ -1,5 +1,8 @@
 //! What a language model is fed.
 
+use crate::{ModelConfig, ModelError, Result};
+use ligo_kernels::IGNORED;
+
 /// Token ids and targets of a batch of sequences of one length, sequence after sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenBatch {
@@ -14,6 +17,48 @@ pub struct TokenBatch {
     pub sequence_length: usize,
     /// `true` for a real token, `false` for padding; none if nothing is padded.
     pub real_tokens: Option<Vec<bool>>,
+}
+
+impl TokenBatch {
+    /// Tokens in all.
+    pub fn tokens(&self) -> usize {
+        self.batch_size * self.sequence_length
+    }
+
+    /// Checks all sizes but that of the targets; ids are checked where they are looked up.
+    pub(crate) fn check_inputs(&self, config: &ModelConfig) -> Result<()> {
+        let longest = config.max_position_embeddings;
+        let length = self.sequence_length;
+        let fits = (1..=longest).contains(&length);
+        require("sequence_length", length, fits, format_args!("1 to {longest} (max_position_embeddings)"))?;
+        require("batch_size", self.batch_size, self.batch_size > 0, "at least 1")?;
+        let tokens = self.tokens();
+        let count = self.input_ids.len();
+        require("number of input_ids", count, count == tokens, tokens)?;
+        let flags = self.real_tokens.as_ref().map_or(tokens, Vec::len);
+        require("number of real_tokens", flags, flags == tokens, tokens)
+    }
+
+    /// Checks the targets.
+    pub(crate) fn check_targets(&self, config: &ModelConfig) -> Result<()> {
+        let (tokens, count) = (self.tokens(), self.targets.len());
+        require("number of targets", count, count == tokens, tokens)?;
+        let known = |target: i32| usize::try_from(target).is_ok_and(|target| target < config.vocab_size);
+        match self.targets.iter().position(|&target| target != IGNORED && !known(target)) {
+            None => Ok(()),
+            Some(i) => {
+                let expected = format!("{IGNORED}, or less than vocab_size ({})", config.vocab_size);
+                require(&format!("target {i}"), self.targets[i], false, expected)
+            }
+        }
+    }
+}
+
+fn require(what: &str, found: impl ToString, holds: bool, expected: impl ToString) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    Err(ModelError::Batch { what: what.to_owned(), found: found.to_string(), expected: expected.to_string() })
 }
 
 /// Whether dropout is on.

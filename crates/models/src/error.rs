@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration or a set of weights.
+//! What can be wrong with a configuration, a set of weights, a file of them, or a batch.
 
 /// A model could not be built, or its weights do not fit.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,16 @@ pub enum ModelError {
         /// The tensor.
         name: String,
         /// Its shape or number.
+        found: String,
+        /// What it had to be.
+        expected: String,
+    },
+    /// A batch does not fit the model or itself.
+    #[error("batch: {what} is {found}, expected {expected}")]
+    Batch {
+        /// Which part.
+        what: String,
+        /// Its size or value.
         found: String,
         /// What it had to be.
         expected: String,
