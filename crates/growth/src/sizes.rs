@@ -55,22 +55,20 @@ mod tests {
     #[test]
     fn a_size_that_shrinks_or_may_not_change_is_named() {
         let small = config(Family::Bert, 2, 8, 2);
-        let changed = |change: &dyn Fn(&mut ModelConfig)| {
-            let mut large = config(Family::Bert, 4, 16, 4);
-            change(&mut large);
-            check_growth(&small, &large).unwrap_err().to_string()
-        };
-        let cases: [(&dyn Fn(&mut ModelConfig), &str); 7] = [
-            (&|c| c.family = Family::Gpt2, "family: the large model has Gpt2, expected Bert"),
-            (&|c| c.vocab_size = 7, "vocab_size: the large model has 7, expected 13"),
-            (&|c| c.max_position_embeddings = 99, "max_position_embeddings: the large model has 99"),
-            (&|c| c.type_vocab_size = Some(3), "type_vocab_size: the large model has 3, expected 2"),
-            (&|c| c.num_hidden_layers = 1, "num_hidden_layers: the large model has 1, expected at least 2"),
-            (&|c| c.hidden_size = 4, "hidden_size: the large model has 4, expected at least 8"),
-            (&|c| c.intermediate_size = Some(8), "intermediate_size: the large model has 8, expected at least 32"),
+        type Change = fn(&mut ModelConfig);
+        let cases: [(Change, &str); 7] = [
+            (|c| c.family = Family::Gpt2, "family: the large model has Gpt2, expected Bert"),
+            (|c| c.vocab_size = 7, "vocab_size: the large model has 7, expected 13"),
+            (|c| c.max_position_embeddings = 99, "max_position_embeddings: the large model has 99"),
+            (|c| c.type_vocab_size = Some(3), "type_vocab_size: the large model has 3, expected 2"),
+            (|c| c.num_hidden_layers = 1, "num_hidden_layers: the large model has 1, expected at least 2"),
+            (|c| c.hidden_size = 4, "hidden_size: the large model has 4, expected at least 8"),
+            (|c| c.intermediate_size = Some(8), "intermediate_size: the large model has 8, expected at least 32"),
         ];
         for (change, expected) in cases {
-            let message = changed(change);
+            let mut large = config(Family::Bert, 4, 16, 4);
+            change(&mut large);
+            let message = check_growth(&small, &large).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -1,8 +1,10 @@
 //! LiGO as a method of an experiment: learn the operator, grow, train.
 
+use crate::plan::Plan;
 use crate::{LigoOperator, LigoOptions};
-use ligo_growth::{Action, Method, Recipe, Result, Stage, Start, Task, check_growth};
+use ligo_growth::{Action, Method, Recipe, Result, Stage, Start, Task};
 use ligo_kernels::Kernels;
+use ligo_models::Model;
 use std::sync::Arc;
 
 /// The learned linear growth operator.
@@ -21,7 +23,8 @@ impl<D: Kernels> Method<D> for Ligo {
 
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
         let options = LigoOptions::parse(options)?;
-        check_growth(&task.small, &task.large)?;
+        // Resolving the operator finds every reason why it could not start, long before the small model is trained.
+        Plan::new(&Model::new(task.small.clone())?, &Model::new(task.large.clone())?, &options.factors())?;
         let learn = Action::Learn {
             to: task.large.clone(),
             operator: Arc::new(LigoOperator { options: options.factors() }),
