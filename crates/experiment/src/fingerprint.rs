@@ -3,6 +3,7 @@
 //! The keys are those of the TOML, so that a difference reads like the edit that made it. Title, description, threads and
 //! `[report]` are left out: they change no run.
 
+use crate::decimal::shortest;
 use crate::schema::{Experiment, MethodConfig};
 use ligo_growth::{Action, Recipe, Start};
 use ligo_kernels::Kernels;
@@ -80,11 +81,11 @@ impl Inputs {
         let stages = recipe.stages.iter().map(|stage| {
             let action = match &stage.action {
                 Action::Grow { to, operator } => {
-                    json!({ "grow to": serde_json::to_value(to)?, "by": format!("{operator:?}") })
+                    json!({ "grow to": serde_json::to_value(to)?, "by": brief(operator) })
                 }
                 Action::Learn { to, operator, training } => json!({
                     "learn to grow to": serde_json::to_value(to)?,
-                    "by": format!("{operator:?}"),
+                    "by": brief(operator),
                     "training": format!("{training:?}"),
                 }),
                 Action::Train { steps, schedule_from } => json!({ "train": steps, "from": schedule_from }),
@@ -103,6 +104,11 @@ impl Inputs {
     }
 }
 
+/// A hash of what an operator is; its maps may be long.
+fn brief(operator: &impl std::fmt::Debug) -> String {
+    blake3::hash(format!("{operator:?}").as_bytes()).to_hex().to_string()
+}
+
 fn shared(experiment: &Experiment, data: &str, seed: u64) -> serde_json::Result<Map<String, Value>> {
     let mut values = Map::new();
     values.insert("format".into(), json!(FORMAT));
@@ -111,6 +117,8 @@ fn shared(experiment: &Experiment, data: &str, seed: u64) -> serde_json::Result<
         "data".into(),
         json!({
             "content": data,
+            "corpus": serde_json::to_value(experiment.data.corpus)?,
+            "tokenizer": { "vocab_size": experiment.data.tokenizer.vocab_size },
             "sequence_length": experiment.data.sequence_length,
             "objective": serde_json::to_value(experiment.data.objective)?,
             // Of no consequence, and so of no interest, where nothing is masked.
@@ -118,11 +126,18 @@ fn shared(experiment: &Experiment, data: &str, seed: u64) -> serde_json::Result<
                 .then_some(experiment.data.masked_share),
         }),
     );
-    values.insert("evaluation".into(), serde_json::to_value(&experiment.evaluation)?);
+    values.insert(
+        "evaluation".into(),
+        json!({
+            "every": experiment.evaluation.every,
+            "batches": experiment.evaluation.batches,
+            "sequences": experiment.training.micro_batch_size(),
+        }),
+    );
     Ok(values)
 }
 
-/// Objects with their keys in order, so that the order in a TOML file is of no consequence.
+/// Objects with their keys in order, so that the order in a TOML file is of no consequence, and numbers as they were written.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -131,6 +146,9 @@ fn sorted(value: Value) -> Value {
             Value::Object(entries.into_iter().collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or(Value::Null, |number| json!(shortest(number)))
+        }
         other => other,
     }
 }

@@ -1,1 +1,30 @@
-//! wip
+//! Experiments: the TOML schema, the registry of methods, and the run that it describes, from data to table.
+//!
+//! [`Experiment::load`] reads a file and checks it completely; [`run()`] does what it says and is not done yet, and writes the
+//! results; [`plan()`] says beforehand what that will cost; [`states`] says how far each experiment has come.
+//!
+//! This is the only crate that knows every method ([`methods`]); it holds no method and no mathematics itself.
+
+mod cost;
+mod decimal;
+mod fingerprint;
+mod plan;
+mod provenance;
+mod record;
+mod registry;
+pub mod report;
+mod run;
+mod schema;
+mod state;
+
+pub use fingerprint::{Change, Inputs};
+pub use plan::{Plan, PlannedRun, PlannedStage, TimeSource, plan};
+pub use record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
+pub use registry::{Registry, find, methods};
+pub use run::{Event, Observer, Options, Outcome, collect, run};
+pub use schema::{
+    ConfigError, Corpus, DataConfig, EvaluationConfig, Experiment, LanguageObjective, MethodConfig, ReportConfig,
+    TokenizerConfig,
+};
+pub use ligo_train::Cost;
+pub use state::{State, Status, states};

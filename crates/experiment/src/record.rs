@@ -3,21 +3,8 @@
 //! Plain data, no behaviour. `run.json` in a run's directory is one [`RunRecord`].
 
 use crate::schema::Experiment;
-use ligo_train::MetricRow;
+use ligo_train::{Cost, MetricRow};
 use serde::{Deserialize, Serialize};
-
-/// The cost of one stage of a recipe, or of all stages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
-    /// Optimiser steps.
-    pub steps: u64,
-    /// Tokens seen.
-    pub tokens: u64,
-    /// FLOPs, counted analytically.
-    pub flops: f64,
-    /// Seconds of training or growing; evaluation and checkpoints left out.
-    pub wall_seconds: f64,
-}
 
 /// A stage of a recipe and what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

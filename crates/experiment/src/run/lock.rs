@@ -35,13 +35,17 @@ impl Lock {
                 let _ = file.read_to_string(&mut holder);
                 let holder = holder.trim();
                 let who = if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
-                bail!("{}: another process{who} is running in this results directory; wait for it, or stop it", directory.display());
+                bail!(
+                    "{}: another process{who} is running in this results directory; wait for it, or stop it",
+                    directory.display()
+                );
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("{}: cannot be locked", path.display()));
             }
         }
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         written.with_context(|| format!("{}: cannot be written", path.display()))?;
         Ok(Self { _file: file })
     }

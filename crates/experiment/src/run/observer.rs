@@ -15,6 +15,13 @@ pub trait Observer: Progress {
 pub enum Event<'a> {
     /// The data are being prepared: what is done now.
     Preparing(&'a str),
+    /// The corpus of the crates' documentation is being made. Called from many threads.
+    ReadingCrates {
+        /// Packages read.
+        done: u64,
+        /// Packages in all.
+        of: u64,
+    },
     /// The data are there.
     DataReady(&'a DataRecord),
     /// A change in the TOML makes runs worthless.
@@ -39,4 +46,13 @@ pub enum Event<'a> {
     RunKept(&'a RunRecord),
     /// A run is done.
     RunFinished(&'a RunRecord),
+    /// A run diverged; the others go on.
+    RunFailed {
+        /// The row's label.
+        label: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// What happened.
+        reason: &'a str,
+    },
 }

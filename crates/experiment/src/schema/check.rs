@@ -4,14 +4,14 @@ use super::error::{ConfigError, hint};
 use super::tree::Node;
 use super::{DataConfig, Experiment, LanguageObjective, MethodConfig};
 use crate::registry::{self, Registry};
-use ligo_growth::{GrowthError, Task};
+use ligo_growth::{Action, GrowthError, Recipe, Stage, Start, Task};
 use ligo_kernels::Kernels;
 use ligo_models::{Family, Model, ModelConfig, ModelError};
 use ligo_train::TrainingConfig;
 use std::collections::HashSet;
 use std::fmt::Display;
 
-/// No size of a model or a batch may be larger, so that products of three of them fit their types.
+/// No length, batch or number of evaluations may be larger, so that their products fit their types.
 const LARGEST_SIZE: usize = 1 << 20;
 
 /// Checks a resolved experiment; `root` is the tree that it was read from and knows the places.
@@ -64,12 +64,7 @@ impl Checker<'_> {
         Err(self.error(path, format!("'{}' is {found}, expected {expected}", path.join("."))))
     }
 
-    fn within(
-        &self,
-        found: usize,
-        range: std::ops::RangeInclusive<usize>,
-        path: &[&str],
-    ) -> Result<(), ConfigError> {
+    fn within(&self, found: usize, range: std::ops::RangeInclusive<usize>, path: &[&str]) -> Result<(), ConfigError> {
         let expected = format!("{} to {}", range.start(), range.end());
         self.require(range.contains(&found), path, found, &expected)
     }
@@ -89,7 +84,8 @@ impl Checker<'_> {
         self.require(share > 0.0 && share < 1.0, &["data", "masked_share"], share, "more than 0 and less than 1")?;
         match (&data.tokenizer.vocab_size, &data.tokenizer.file) {
             (Some(_), Some(_)) => {
-                let message = "both 'data.tokenizer.vocab_size' and 'data.tokenizer.file' are given, expected one of them";
+                let message =
+                    "both 'data.tokenizer.vocab_size' and 'data.tokenizer.file' are given, expected one of them";
                 Err(self.error(&["data", "tokenizer"], message.into()))
             }
             (None, None) => {
@@ -104,17 +100,6 @@ impl Checker<'_> {
     }
 
     fn model(&self, name: &str, model: &ModelConfig, data: &DataConfig) -> Result<(), ConfigError> {
-        for (key, size) in [
-            ("vocab_size", model.vocab_size),
-            ("hidden_size", model.hidden_size),
-            ("num_hidden_layers", model.num_hidden_layers),
-            ("num_attention_heads", model.num_attention_heads),
-            ("intermediate_size", model.intermediate_size()),
-            ("max_position_embeddings", model.max_position_embeddings),
-            ("type_vocab_size", model.type_vocab_size.unwrap_or(2)),
-        ] {
-            self.within(size, 1..=LARGEST_SIZE, &[name, key])?;
-        }
         if let Err(error) = Model::new(model.clone()) {
             return Err(match error {
                 ModelError::Config { field, found, expected } => {
@@ -165,7 +150,9 @@ impl Checker<'_> {
                 "1 to 64 letters, digits, '-', '_' or '+' (it names a directory), and not 'small'",
             )?;
             if !labels.insert(&row.label) {
-                return Err(self.error(&path, format!("two rows are labelled '{}', expected every label once", row.label)));
+                return Err(
+                    self.error(&path, format!("two rows are labelled '{}', expected every label once", row.label))
+                );
             }
             self.training(&["methods", &row.label, "training"], &row.training)?;
             self.recipe(experiment, row, registry)?;
@@ -200,7 +187,10 @@ impl Checker<'_> {
             let hint = hint(&row.method, registry.iter().map(|method| method.name()), "methods");
             return Err(self.error(&["methods", label, "method"], format!("unknown method '{}'{hint}", row.method)));
         };
-        let Err(error) = method.recipe(&row.options, &experiment.task(row)) else { return Ok(()) };
+        let error = match method.recipe(&row.options, &experiment.task(row)) {
+            Ok(recipe) => return self.stages(experiment, row, &recipe),
+            Err(error) => error,
+        };
         Err(match error {
             GrowthError::Option { option, reason, .. } => self.error(
                 &["methods", label, "options", &option],
@@ -216,6 +206,38 @@ impl Checker<'_> {
             ),
             other => self.error(&["methods", label], format!("'methods.{label}': {other}")),
         })
+    }
+}
+
+impl Checker<'_> {
+    /// Whether a recipe ends as every recipe must: with the large model, trained.
+    fn stages<D: Kernels>(
+        &self,
+        experiment: &Experiment,
+        row: &MethodConfig,
+        recipe: &Recipe<D>,
+    ) -> Result<(), ConfigError> {
+        let refuse = |reason: String| {
+            Err(self.error(&["methods", &row.label], format!("'methods.{}': the method's recipe {reason}", row.label)))
+        };
+        let mut model = match &recipe.start {
+            Start::Small => &experiment.small,
+            Start::Random(model) => model,
+        };
+        let mut names = HashSet::new();
+        for stage in &recipe.stages {
+            if !names.insert(stage.name.as_str()) {
+                return refuse(format!("has two stages '{}', expected every name once", stage.name));
+            }
+            if let Action::Grow { to, .. } | Action::Learn { to, .. } = &stage.action {
+                model = to;
+            }
+        }
+        match recipe.stages.last() {
+            Some(Stage { action: Action::Train { .. }, .. }) if *model == experiment.large => Ok(()),
+            Some(Stage { action: Action::Train { .. }, .. }) => refuse("does not end with the large model".into()),
+            _ => refuse("does not end with training".into()),
+        }
     }
 }
 

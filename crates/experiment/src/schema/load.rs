@@ -5,6 +5,7 @@ use super::decode::decode;
 use super::error::{ConfigError, Origin};
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{Experiment, MethodConfig};
+use crate::decimal::shorten;
 use crate::registry::Registry;
 use ligo_kernels::Kernels;
 use ligo_train::TrainingConfig;
@@ -37,7 +38,7 @@ impl Experiment {
     /// # Errors
     /// If a value has no TOML form; none of those that [`Experiment::load`] lets through.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        let mut document = toml::Table::try_from(self)?;
+        let mut document = plain(self)?;
         let training = document.get("training").and_then(toml::Value::as_table).cloned().unwrap_or_default();
         if let Some(small) = document.get_mut("small_training").and_then(toml::Value::as_table_mut) {
             small.retain(|key, value| training.get(key) != Some(value));
@@ -48,9 +49,13 @@ impl Experiment {
     }
 }
 
+fn plain(value: &impl serde::Serialize) -> Result<toml::Table, toml::ser::Error> {
+    toml::Table::try_from(value).map(|table| table.into_iter().map(|(key, value)| (key, shorten(value))).collect())
+}
+
 /// A row as it is written: the options beside its own keys, of the training only what differs.
 fn row_to_toml(row: &MethodConfig, training: &toml::Table) -> Result<toml::Value, toml::ser::Error> {
-    let mut own = toml::Table::try_from(&row.training)?;
+    let mut own = plain(&row.training)?;
     own.retain(|key, value| training.get(key) != Some(value));
     let mut table = toml::Table::new();
     table.insert("method".into(), row.method.clone().into());
@@ -72,20 +77,26 @@ fn name_of(path: &Path) -> Result<String, ConfigError> {
 /// A file with those that it extends below it. `chain`: the files that led here.
 fn read(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Node, ConfigError> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::new(&shown, format!("cannot be read: {error}")))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigError::new(&shown, format!("cannot be read: {error}")))?;
     let mut own = tree::parse(&text, &shown)?;
     let start = Origin::File { path: shown.as_str().into(), line: 1, column: 1 };
     let Some(extends) = own.remove("extends") else { return Ok(Node { value: Value::Table(own), origin: start }) };
 
     let Value::String(base) = &extends.node.value else {
         let found = extends.node.describe();
-        return Err(ConfigError::new(&extends.node.origin, format!("'extends' is {found}, expected the path of a file")));
+        return Err(ConfigError::new(
+            &extends.node.origin,
+            format!("'extends' is {found}, expected the path of a file"),
+        ));
     };
     let base = path.parent().unwrap_or(Path::new("")).join(base);
     chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     let target = base.canonicalize().map_err(|error| {
-        ConfigError::new(&extends.node.origin, format!("'extends' names {}, which cannot be read: {error}", base.display()))
+        ConfigError::new(
+            &extends.node.origin,
+            format!("'extends' names {}, which cannot be read: {error}", base.display()),
+        )
     })?;
     if chain.contains(&target) {
         let message = format!("'extends' goes round in a circle: {} extends this file again", base.display());
@@ -179,19 +190,19 @@ fn fill_in(root: &mut Table, vocab_size: Option<i64>) {
         let Some(Node { value: Value::Table(model), .. }) = root.get_mut(model) else { continue };
         masked |= matches!(model.get("family"), Some(Node { value: Value::String(family), .. }) if family == "bert");
         if let Some(size) = vocab_size {
-            model.default("vocab_size", Value::Integer(size));
+            model.fill("vocab_size", Value::Integer(size));
         }
         if let Some(length) = &sequence_length {
-            model.default("max_position_embeddings", length.clone());
+            model.fill("max_position_embeddings", length.clone());
         }
     }
     if masked && let Some(Node { value: Value::Table(data), .. }) = root.get_mut("data") {
-        data.default("objective", Value::String("masked".into()));
+        data.fill("objective", Value::String("masked".into()));
     }
     let reference = first_scratch(root);
-    root.default("report", Value::Table(Table::default()));
+    root.fill("report", Value::Table(Table::default()));
     if let (Some(label), Some(Node { value: Value::Table(report), .. })) = (reference, root.get_mut("report")) {
-        report.default("reference", Value::String(label));
+        report.fill("reference", Value::String(label));
     }
 }
 

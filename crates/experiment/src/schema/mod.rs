@@ -10,6 +10,9 @@ mod error;
 mod load;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ConfigError;
 
 use ligo_models::ModelConfig;
@@ -142,7 +145,7 @@ pub struct ReportConfig {
 
 impl Default for ReportConfig {
     fn default() -> Self {
-        Self { smoothing: 3, reference: String::new() }
+        Self { smoothing: ligo_eval::DEFAULT_SMOOTHING, reference: String::new() }
     }
 }
 

@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// Sets `key` unless it is there.
-    pub(super) fn default(&mut self, key: &str, value: Value) {
+    pub(super) fn fill(&mut self, key: &str, value: Value) {
         if self.get(key).is_none() {
             let node = Node { value, origin: Origin::Default };
             self.0.push(Entry { key: key.into(), origin: Origin::Default, node });
@@ -181,6 +181,7 @@ pub(super) fn set(root: &mut Node, argument: &str) -> Result<(), ConfigError> {
     let mut node = root;
     for (depth, part) in parents.iter().enumerate() {
         let here = path[..depth].join(".");
+        let found = node.describe();
         node = match &mut node.value {
             Value::Table(table) => {
                 if table.get(part).is_none() {
@@ -202,7 +203,7 @@ pub(super) fn set(root: &mut Node, argument: &str) -> Result<(), ConfigError> {
                     }
                 }
             }
-            _ => return refuse(format!("'{here}' is {}, it has no key '{part}'", node.describe())),
+            _ => return refuse(format!("'{here}' is {found}, it has no key '{part}'")),
         };
     }
     match &mut node.value {

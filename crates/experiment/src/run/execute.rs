@@ -1,0 +1,293 @@
+//! One run, stage by stage, each to be resumed where it was left.
+//!
+//! After each stage the weights and then the state are written, so that a killed run goes on with the same bits; within a
+//! stage the training loop keeps its own checkpoints. Every stage is charged: steps by count, growing by time and, for a
+//! learned operator, by the FLOPs of its last expansion.
+
+use super::Options;
+use super::data::Data;
+use super::directory::{RunDirectory, read_json, write_json};
+use super::jobs::{Job, SMALL};
+use super::learner::LearnerObjective;
+use super::seeds::{Purpose, seed};
+use crate::cost;
+use crate::record::{OperatorLoss, Provenance, RunRecord, StageAction, StageRecord};
+use crate::schema::Experiment;
+use anyhow::{Context, Result, ensure};
+use ligo_growth::{Action, Growth, GrowthOperator, LearnedOperator, OperatorTraining, Stage, Start};
+use ligo_kernels::Kernels;
+use ligo_models::{Model, ModelConfig, Parameters, TokenBatch, checkpoint, hub};
+use ligo_train::{
+    Cost, MetricRow, Objective, StageOutcome, StagePlan, StageResult, TrainingConfig, WeightsObjective, train_stage,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+const STATE: &str = "state.json";
+/// The final weights, in the Hub's layout.
+const MODEL: &str = "model";
+/// Among them.
+const WEIGHTS: &str = "model.safetensors";
+
+/// What all runs of an experiment have in common.
+pub(super) struct Setting<'a, D: Kernels> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) device: &'a D,
+    pub(super) data: &'a Data,
+    pub(super) validation: &'a [TokenBatch],
+    pub(super) options: &'a Options<'a>,
+    /// `results/<experiment>`.
+    pub(super) results: &'a Path,
+}
+
+/// How far a run is, as of its last finished stage.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    stages: Vec<StageRecord>,
+    rows: Vec<MetricRow>,
+    operator: Option<OperatorLoss>,
+}
+
+impl State {
+    fn total(&self) -> Cost {
+        self.stages.iter().map(|stage| stage.cost).sum()
+    }
+}
+
+/// A model with its weights, between two stages.
+struct Current<D: Kernels> {
+    model: Model,
+    parameters: Parameters<D>,
+}
+
+/// Does a run, or the rest of it; none if it was asked to stop.
+///
+/// # Errors
+/// A file that cannot be written, a training that diverges, a method that fails.
+pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) -> Result<Option<RunRecord>> {
+    job.directory.begin(&job.inputs)?;
+    let mut state: State = read_json(&job.directory.join(STATE))?.unwrap_or_default();
+    let mut current = current(setting, job, state.stages.len())?;
+    for index in state.stages.len()..job.recipe.stages.len() {
+        if setting.options.stop.is_set() {
+            return Ok(None);
+        }
+        let run = StageRun { setting, job, stage: &job.recipe.stages[index], index, before: state.total() };
+        let Some(done) = run.execute(current)? else { return Ok(None) };
+        current = done.current;
+        state.stages.push(done.record);
+        state.rows.extend(done.rows);
+        state.operator = done.operator.or(state.operator);
+
+        checkpoint::save(&job.directory.join(weights_after(index + 1)), &current.parameters, &BTreeMap::new())?;
+        write_json(&job.directory.join(STATE), &state)?;
+        job.directory.discard(&weights_after(index))?;
+        job.directory.discard(&checkpoints_of(index))?;
+    }
+
+    let model = job.directory.join(MODEL);
+    hub::export(&model, &current.model, &current.parameters)?;
+    setting.data.save_tokenizer(&model)?;
+    let record = RunRecord {
+        label: job.label.into(),
+        method: job.method.into(),
+        summary: job.summary.into(),
+        seed: job.seed,
+        parameters: current.model.parameter_count() as u64,
+        total: state.total(),
+        stages: state.stages,
+        rows: state.rows,
+        small: if job.starts_from_small() { Some(small_record(setting, job.seed)?.total) } else { None },
+        operator: state.operator,
+        fingerprint: job.inputs.fingerprint.clone(),
+        provenance: Provenance::here(&setting.options.workspace, setting.options.threads, &setting.options.command),
+    };
+    job.directory.finish(&record)?;
+    job.directory.discard(&weights_after(job.recipe.stages.len()))?;
+    job.directory.discard(STATE)?;
+    Ok(Some(record))
+}
+
+fn weights_after(stages: usize) -> String {
+    format!("weights-{stages}.safetensors")
+}
+
+fn checkpoints_of(stage: usize) -> String {
+    format!("stage-{stage}")
+}
+
+/// The weights that stage number `done` begins with.
+fn current<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>, done: usize) -> Result<Current<D>> {
+    let mut config: &ModelConfig = match &job.recipe.start {
+        Start::Random(config) => config,
+        Start::Small => &setting.experiment.small,
+    };
+    for stage in &job.recipe.stages[..done.min(job.recipe.stages.len())] {
+        if let Action::Grow { to, .. } | Action::Learn { to, .. } = &stage.action {
+            config = to;
+        }
+    }
+    let model = Model::new(config.clone())?;
+    let parameters = match (done, &job.recipe.start) {
+        (1.., _) => checkpoint::load(&job.directory.join(weights_after(done)), model.specs().clone(), setting.device)?,
+        (0, Start::Random(_)) => model.fresh(setting.device, job.weights_seed())?,
+        (0, Start::Small) => {
+            let small = RunDirectory::new(setting.results, SMALL, job.seed);
+            checkpoint::load(&small.join(MODEL).join(WEIGHTS), model.specs().clone(), setting.device)?
+        }
+    };
+    Ok(Current { model, parameters })
+}
+
+fn small_record<D: Kernels>(setting: &Setting<'_, D>, seed: u64) -> Result<RunRecord> {
+    let record = RunDirectory::new(setting.results, SMALL, seed).record()?;
+    record.with_context(|| format!("the small model's run of seed {seed} is gone"))
+}
+
+/// One stage about to be done.
+struct StageRun<'a, D: Kernels> {
+    setting: &'a Setting<'a, D>,
+    job: &'a Job<'a, D>,
+    stage: &'a Stage<D>,
+    index: usize,
+    before: Cost,
+}
+
+/// What a finished stage leaves.
+struct StageDone<D: Kernels> {
+    current: Current<D>,
+    record: StageRecord,
+    rows: Vec<MetricRow>,
+    operator: Option<OperatorLoss>,
+}
+
+impl<D: Kernels> StageRun<'_, D> {
+    fn execute(&self, current: Current<D>) -> Result<Option<StageDone<D>>> {
+        match &self.stage.action {
+            Action::Grow { to, operator } => self.grow(current, to, operator.as_ref()).map(Some),
+            Action::Learn { to, operator, training } => self.learn(current, to, operator.as_ref(), training),
+            Action::Train { steps, schedule_from } => self.train(current, *steps, *schedule_from),
+        }
+    }
+
+    fn record(&self, action: StageAction, cost: Cost) -> StageRecord {
+        StageRecord { name: self.stage.name.clone(), action, cost }
+    }
+
+    fn growth<'b>(&'b self, current: &'b Current<D>, large: &'b Model) -> Growth<'b, D> {
+        Growth {
+            small: &current.model,
+            parameters: &current.parameters,
+            large,
+            device: self.setting.device,
+            seed: seed(self.job.seed, Purpose::Growth),
+        }
+    }
+
+    fn grow(&self, current: Current<D>, to: &ModelConfig, operator: &dyn GrowthOperator<D>) -> Result<StageDone<D>> {
+        let model = Model::new(to.clone())?;
+        let start = Instant::now();
+        let parameters = operator.grow(&self.growth(&current, &model))?;
+        let cost = Cost { wall_seconds: start.elapsed().as_secs_f64(), ..Cost::default() };
+        Ok(StageDone {
+            current: Current { model, parameters },
+            record: self.record(StageAction::Grow, cost),
+            rows: Vec::new(),
+            operator: None,
+        })
+    }
+
+    fn learn(
+        &self,
+        current: Current<D>,
+        to: &ModelConfig,
+        operator: &dyn LearnedOperator<D>,
+        training: &OperatorTraining,
+    ) -> Result<Option<StageDone<D>>> {
+        let large = Model::new(to.clone())?;
+        let flops = cost::learn(self.setting.experiment, self.job.training, operator, &current.model, &large)?;
+        let start = Instant::now();
+        let learner = operator.start(&self.growth(&current, &large))?;
+        let starting = start.elapsed();
+        let mut objective = LearnerObjective { learner, large };
+
+        let config = cost::operator_config(self.job.training, training);
+        let batches = seed(self.job.seed, Purpose::OperatorTraining);
+        let plan = Steps { config, from: 0, steps: training.steps, flops: flops.step, batches };
+        let Some(StageResult { rows, mut cost }) = self.steps(&mut objective, plan)? else { return Ok(None) };
+
+        let start = Instant::now();
+        let parameters = objective.learner.materialise()?;
+        cost.flops += flops.materialise;
+        cost.wall_seconds += (starting + start.elapsed()).as_secs_f64();
+        let operator = rows
+            .first()
+            .zip(rows.last())
+            .map(|(first, last)| OperatorLoss { before: first.validation_loss, after: last.validation_loss });
+        Ok(Some(StageDone {
+            current: Current { model: objective.large, parameters },
+            record: self.record(StageAction::Learn, cost),
+            rows,
+            operator,
+        }))
+    }
+
+    fn train(&self, current: Current<D>, steps: u64, from: u64) -> Result<Option<StageDone<D>>> {
+        let Current { model, parameters } = current;
+        let flops = cost::train_step(self.setting.experiment, self.job.training, model.config());
+        let mut objective = WeightsObjective { model, parameters };
+        let batches = self.job.training_seed();
+        let plan = Steps { config: self.job.training.clone(), from, steps, flops, batches };
+        let Some(StageResult { rows, cost }) = self.steps(&mut objective, plan)? else { return Ok(None) };
+        let WeightsObjective { model, parameters } = objective;
+        Ok(Some(StageDone {
+            current: Current { model, parameters },
+            record: self.record(StageAction::Train, cost),
+            rows,
+            operator: None,
+        }))
+    }
+
+    /// The steps of a stage; none if it was asked to stop.
+    fn steps(&self, objective: &mut dyn Objective<D>, steps: Steps) -> Result<Option<StageResult>> {
+        let Setting { experiment, device, data, validation, options, .. } = self.setting;
+        let batches = data.training(&steps.config, steps.batches)?;
+        let plan = StagePlan {
+            stage: self.stage.name.clone(),
+            config: steps.config,
+            schedule_from: steps.from,
+            steps: steps.steps,
+            flops_per_step: steps.flops,
+            before: self.before,
+            evaluate_every: experiment.evaluation.every,
+            seed: steps.batches,
+            inputs: format!("{} {}", self.job.inputs.fingerprint, self.index),
+            checkpoint_every: options.checkpoint_every,
+        };
+        let directory = self.job.directory.join(checkpoints_of(self.index));
+        let outcome =
+            train_stage(*device, objective, &plan, &batches, validation, &directory, options.observer, &options.stop)
+                .with_context(|| self.job.name())?;
+        match outcome {
+            StageOutcome::Stopped => Ok(None),
+            StageOutcome::Finished(result) => {
+                ensure!(!result.rows.is_empty(), "{}: stage {} was never evaluated", self.job.name(), self.stage.name);
+                Ok(Some(result))
+            }
+        }
+    }
+}
+
+/// The steps of a stage.
+struct Steps {
+    config: TrainingConfig,
+    /// Where in the schedule.
+    from: u64,
+    steps: u64,
+    /// Per step.
+    flops: f64,
+    /// Seed of the order of the batches.
+    batches: u64,
+}

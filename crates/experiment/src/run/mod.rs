@@ -1,0 +1,149 @@
+//! The run that an experiment file describes: data, small model, methods, results. What is done is not done again, what is
+//! begun goes on, what the file has changed since is done anew.
+
+mod data;
+pub(crate) mod directory;
+mod execute;
+pub(crate) mod jobs;
+mod learner;
+mod lock;
+mod observer;
+mod seeds;
+
+#[cfg(test)]
+mod tests;
+
+pub use observer::{Event, Observer};
+
+use crate::record::{DataRecord, Results, RunRecord};
+use crate::registry::Registry;
+use crate::report;
+use crate::schema::Experiment;
+use anyhow::{Context, Result, bail};
+use data::Data;
+use directory::{Found, read_json, write_json};
+use execute::{Setting, execute};
+use jobs::{jobs, stale};
+use ligo_kernels::Kernels;
+use ligo_train::{StopFlag, TrainError};
+use lock::Lock;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// In an experiment's results: what the data were, so that the state can be told without reading them.
+pub(crate) const DATA_RECORD: &str = "runs/data.json";
+
+/// What a run needs to know beside the experiment.
+pub struct Options<'a> {
+    /// Paths in the TOML file are relative to it; it is also where the git commit and `Cargo.lock` are looked for.
+    pub workspace: PathBuf,
+    /// Holds a directory per experiment.
+    pub results_dir: PathBuf,
+    /// Corpora, tokenizers, packed text.
+    pub data_dir: PathBuf,
+    /// Threads that rayon's pool has been set up with; recorded with the results.
+    pub threads: usize,
+    /// The command line, recorded with the results.
+    pub command: String,
+    /// Time between two checkpoints.
+    pub checkpoint_every: Duration,
+    /// Asks the run to stop.
+    pub stop: StopFlag,
+    /// Is told what happens.
+    pub observer: &'a dyn Observer,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything is done and the results are written.
+    Finished(Box<Results>),
+    /// It was asked to stop; started again, it goes on.
+    Stopped,
+}
+
+/// Runs an experiment as far as it has not been run, then writes its results.
+///
+/// # Errors
+/// Another process in the same results directory; data that are missing or unfit; a directory that cannot be written; a full
+/// disk; a training that diverges, after all other runs are done. What was done until then is kept.
+pub fn run<D: Kernels>(
+    experiment: &Experiment,
+    registry: &Registry<D>,
+    device: &D,
+    options: &Options<'_>,
+) -> Result<Outcome> {
+    let results = options.results_dir.join(&experiment.name);
+    let _lock = Lock::acquire(&results)?;
+    let data = Data::prepare(experiment, options)?;
+    options.observer.event(&Event::DataReady(&data.record));
+    let validation = data.validation(experiment)?;
+    let jobs = jobs(experiment, registry, &data.record, &results)?;
+    write_json(&results.join(DATA_RECORD), &data.record)?;
+    for (change, runs) in stale(&jobs)? {
+        options.observer.event(&Event::Stale { change: &change, runs: &runs });
+    }
+
+    let setting = Setting { experiment, device, data: &data, validation: &validation, options, results: &results };
+    let mut diverged = Vec::new();
+    for (index, job) in jobs.iter().enumerate() {
+        if let Found::Done(record) = job.directory.look(&job.inputs)? {
+            options.observer.event(&Event::RunKept(&record));
+            continue;
+        }
+        options.observer.event(&Event::RunStarted {
+            label: job.label,
+            seed: job.seed,
+            number: index + 1,
+            of: jobs.len(),
+        });
+        match execute(&setting, job) {
+            Ok(Some(record)) => options.observer.event(&Event::RunFinished(&record)),
+            Ok(None) => return Ok(Outcome::Stopped),
+            // The other rows are worth having; without the small model there are none.
+            Err(error) if has_diverged(&error) && !job.is_small() => {
+                options.observer.event(&Event::RunFailed { label: job.label, seed: job.seed, reason: &format!("{error:#}") });
+                diverged.push(format!("{error:#}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if !diverged.is_empty() {
+        bail!("{}", diverged.join("\n"));
+    }
+    let found = collect(experiment, registry, options)?;
+    report::write(&found, &results).with_context(|| format!("{}: the results cannot be written", results.display()))?;
+    Ok(Outcome::Finished(Box::new(found)))
+}
+
+fn has_diverged(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<TrainError>(), Some(TrainError::Diverged { .. }))
+}
+
+/// The records of all runs that are done and still what the experiment says.
+///
+/// # Errors
+/// If there is none, or a record cannot be read.
+pub fn collect<D: Kernels>(
+    experiment: &Experiment,
+    registry: &Registry<D>,
+    options: &Options<'_>,
+) -> Result<Results> {
+    let results = options.results_dir.join(&experiment.name);
+    let nothing = || format!("{}: no finished run of {}, expected one or more", results.display(), experiment.name);
+    let data = data_record(&results)?.with_context(nothing)?;
+    let (mut small, mut methods) = (Vec::new(), Vec::new());
+    for job in jobs(experiment, registry, &data, &results)? {
+        if let Found::Done(record) = job.directory.look(&job.inputs)? {
+            if job.is_small() { small.push(*record) } else { methods.push(*record) }
+        }
+    }
+    let newest = small.iter().chain(&methods).max_by(|a: &&RunRecord, b| a.provenance.date.cmp(&b.provenance.date));
+    let provenance = newest.with_context(nothing)?.provenance.clone();
+    Ok(Results { experiment: experiment.clone(), data, small, methods, provenance })
+}
+
+/// What the data of an experiment were when it ran last.
+pub(crate) fn data_record(results: &Path) -> Result<Option<DataRecord>> {
+    read_json(&results.join(DATA_RECORD))
+}
