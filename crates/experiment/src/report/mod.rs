@@ -1,0 +1,79 @@
+//! From results to what people look at: `metrics.parquet`, `table.md`, `summary.json`, the figures, `report.html`.
+//!
+//! [`write()`] makes everything anew from the [`Results`] that the runs left behind; it trains nothing and reads no clock, so
+//! that the same results give the same files. The figures of the table are worked out by polars from `metrics.parquet` as it
+//! was read back: whoever reads that file can work out the same.
+
+mod chart;
+mod curve;
+mod figures;
+mod file;
+mod layout;
+mod metrics;
+mod number;
+mod page;
+mod palette;
+mod paper;
+mod prose;
+mod savings;
+mod summary;
+mod svg;
+mod table;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use metrics::read_metrics;
+
+use crate::record::Results;
+use anyhow::{Context, Result};
+use chart::{Axis, Chart};
+use figures::Figures;
+use file::replace_text;
+use std::path::Path;
+
+/// The file that every other one is made from.
+const METRICS: &str = "metrics.parquet";
+
+/// Writes the report of an experiment into `directory`, each file under a temporary name, synced, then renamed:
+///
+/// | file | what |
+/// |---|---|
+/// | `metrics.parquet` | a row per evaluation |
+/// | `table.md` | the table in the paper's layout |
+/// | `summary.json` | its figures for a program; without `timing` and `provenance` a function of the experiment file |
+/// | `loss-flops.svg`, `loss-wall.svg` | validation loss against cost, and for dark pages `…-dark.svg` |
+/// | `experiment.resolved.toml` | the experiment with all its defaults |
+/// | `report.html` | everything on one page |
+///
+/// # Errors
+/// If a file cannot be written; the message names it, and whatever was there before still is.
+pub fn write(results: &Results, directory: &Path) -> Result<()> {
+    let metrics_file = directory.join(METRICS);
+    metrics::write_metrics(results, &metrics_file)?;
+    let metrics = read_metrics(&metrics_file)?;
+    let figures = Figures::new(results, &metrics).context("the report's figures")?;
+    let charts = [Axis::Flops, Axis::Wall].map(|axis| Chart::new(&figures, &metrics, axis));
+    let charts = charts.into_iter().collect::<Result<Vec<_>>>().context("the report's figures")?;
+
+    for chart in &charts {
+        let name = chart.axis.name();
+        replace_text(&directory.join(format!("{name}.svg")), &svg::draw(chart, &palette::LIGHT, name))?;
+        replace_text(&directory.join(format!("{name}-dark.svg")), &svg::draw(chart, &palette::DARK, name))?;
+    }
+    replace_text(&directory.join("experiment.resolved.toml"), &results.experiment.to_toml()?)?;
+    replace_text(&directory.join("summary.json"), &summary::summary(results, &figures)?)?;
+    replace_text(&directory.join("table.md"), &table::markdown(results, &figures))?;
+    replace_text(&directory.join("report.html"), &page::page(results, &figures, &charts)?)
+}
+
+/// The table for the end of a run on a terminal: few columns, aligned, no colour.
+///
+/// # Errors
+/// If the results cannot be laid out as metrics, or hold no usable figures.
+pub fn terminal_table(results: &Results) -> Result<String> {
+    let metrics = metrics::frame(results)?;
+    Ok(table::terminal(results, &Figures::new(results, &metrics)?))
+}

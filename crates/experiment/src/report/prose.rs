@@ -1,0 +1,153 @@
+//! The sentences around the table: what was run, against what target, how a saving is defined. Plain text; who shows it
+//! escapes it.
+
+use super::figures::{Figures, Role};
+use super::number;
+use crate::record::{Results, RunRecord};
+use ligo_models::{Family, ModelConfig};
+
+/// Two sentences: the models and the text; the rows, the training, the seeds.
+pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> {
+    let experiment = &results.experiment;
+    let (small, large) = (&experiment.small, &experiment.large);
+    let data = &results.data;
+    let models = format!(
+        "A {} of {}{} was grown into {}{}, on {} ({} tokens to train on, a vocabulary of {}).",
+        family(small.family),
+        size(small),
+        weights(results.small.first()),
+        size(large),
+        weights(results.methods.first()),
+        data.name,
+        number::count(data.train_tokens),
+        number::count(data.vocab_size as u64),
+    );
+    let training = &experiment.training;
+    let rows = format!(
+        "{} trained for {} steps of {} × {} tokens, {}.",
+        match figures.rows.len() {
+            1 => "One row".into(),
+            rows => format!("{rows} rows"),
+        },
+        number::count(training.steps),
+        training.batch_size,
+        experiment.data.sequence_length,
+        seeds(&experiment.seeds),
+    );
+    vec![models, rows]
+}
+
+fn family(family: Family) -> &'static str {
+    match family {
+        Family::Gpt2 => "GPT-2",
+        Family::Bert => "BERT",
+    }
+}
+
+fn size(model: &ModelConfig) -> String {
+    let layers = if model.num_hidden_layers == 1 { "layer" } else { "layers" };
+    format!("{} {layers} × {} channels", model.num_hidden_layers, number::count(model.hidden_size as u64))
+}
+
+fn weights(run: Option<&RunRecord>) -> String {
+    run.map(|run| format!(" ({} weights)", number::si(run.parameters as f64))).unwrap_or_default()
+}
+
+fn seeds(seeds: &[u64]) -> String {
+    let list: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    match list.as_slice() {
+        [one] => format!("once, with seed {one}"),
+        many => format!("each with the seeds {}", many.join(", ")),
+    }
+}
+
+/// The target, in one sentence.
+pub(super) fn target(results: &Results, figures: &Figures) -> String {
+    let report = &results.experiment.report;
+    let mean = match report.smoothing {
+        0 | 1 => String::new(),
+        several => format!(" (the mean of its last {several} measurements)"),
+    };
+    let seeds = if figures.target.values.len() > 1 { "; each seed has its own target" } else { "" };
+    format!(
+        "Target: the validation loss that {} ended with, {}{mean}{seeds}.",
+        figures.reference,
+        figures.target.show(number::loss),
+    )
+}
+
+/// What stands below the table, a paragraph each.
+pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
+    let report = &results.experiment.report;
+    let smoothed = match report.smoothing {
+        0 | 1 => String::new(),
+        several => format!(", smoothed over {several} measurements,"),
+    };
+    let mut paragraphs = vec![format!(
+        "{} Saved is 1 − cost / cost of {}, where a row's cost is all that it ran, an operator's learning included, until its \
+         validation loss{smoothed} reached the target and stayed there. The small model is taken as given, as in the paper; \
+         \"small model charged\" adds its training. Wall time is that of training and growing, without measurements and \
+         checkpoints; FLOPs are counted operation by operation.{}",
+        target(results, figures),
+        figures.reference,
+        match results.experiment.seeds.len() {
+            0 | 1 => "",
+            _ => " Figures are means over seeds ± one standard deviation.",
+        },
+    )];
+    paragraphs.extend(other_scratch_rows(results, figures));
+    if figures.rows.iter().any(|row| row.paper.is_some()) {
+        paragraphs.push(
+            "Figures marked as the paper's are those of Wang et al. (2023, arXiv 2303.00980): BERT-Small grown to BERT-Base \
+             (Table 1), and for GPT-2 the base model grown to the medium one (Figure 3), on other data and at a far larger \
+             scale. They are no measure of this run."
+                .into(),
+        );
+    }
+    paragraphs
+}
+
+/// Why there is a second scratch row.
+fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
+    let names: Vec<&str> =
+        figures.rows.iter().filter(|row| row.role == Role::Scratch).map(|row| row.title.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "Growing looks larger the lower the learning rate. {} trains the large model from random weights like {}, at another \
+         rate than the {} of the other rows: what it saves, no growing was needed for.",
+        names.join(" and "),
+        figures.reference,
+        number::rate(results.experiment.training.learning_rate),
+    ))
+}
+
+/// What came out, a sentence for each setting of LiGO.
+pub(super) fn findings(figures: &Figures) -> Vec<String> {
+    let ligo = figures.rows.iter().filter(|row| row.role == Role::Ligo);
+    ligo.filter(|row| row.comparable > 0)
+        .map(|row| match (row.flops_saved.mean, row.wall_saved.mean) {
+            (Some(flops), Some(wall)) => format!(
+                "{} reached {}'s final loss with {} of its FLOPs and {} of its time.",
+                row.title,
+                figures.reference,
+                number::percent(1.0 - flops),
+                number::percent(1.0 - wall),
+            ),
+            _ => format!("{} did not reach {}'s final loss with every seed.", row.title, figures.reference),
+        })
+        .collect()
+}
+
+/// How to read the figures.
+pub(super) fn caption(figures: &Figures) -> String {
+    let seeds = match figures.target.values.len() {
+        0 | 1 => "",
+        _ => " Bold lines are means over seeds, thin ones single seeds.",
+    };
+    format!(
+        "A ring marks where a row reached the target for good, the thread below it what that had cost. The frame leaves out the \
+         steep first steps.{seeds}"
+    )
+}

@@ -1,0 +1,223 @@
+//! Results that nobody measured, irregular on purpose, for the tests.
+
+use crate::record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
+use crate::schema::Experiment;
+use ligo_train::{Cost, MetricRow};
+
+/// FLOPs and seconds of a step of the large model.
+const STEP: (f64, f64) = (3.1e10, 0.11);
+
+const EXPERIMENT: &str = r#"
+title = "Growing <b>bold</b> & \"quoted\" | models"
+description = "for the tests"
+threads = 2
+[data]
+corpus = "crate-docs"
+sequence_length = 64
+[data.tokenizer]
+vocab_size = 1024
+[small]
+family = "gpt2"
+vocab_size = 1024
+hidden_size = 64
+num_hidden_layers = 2
+num_attention_heads = 2
+max_position_embeddings = 64
+[large]
+family = "gpt2"
+vocab_size = 1024
+hidden_size = 128
+num_hidden_layers = 4
+num_attention_heads = 4
+max_position_embeddings = 64
+[report]
+smoothing = 3
+reference = "scratch"
+"#;
+
+/// An experiment with these rows, label and method, all at a rate of 5e-4 but for labels in `-best-rate`.
+fn experiment(seeds: &[u64], rows: &[(&str, &str)]) -> Experiment {
+    let mut document: toml::Table = toml::from_str(EXPERIMENT).unwrap();
+    let training: toml::Table =
+        toml::from_str("steps = 600\nbatch_size = 16\nlearning_rate = 5e-4\nwarmup_steps = 30").unwrap();
+    let methods = rows.iter().map(|(label, method)| {
+        let mut training = training.clone();
+        if label.ends_with("-best-rate") {
+            training.insert("learning_rate".into(), 2e-3.into());
+        }
+        let mut row = toml::Table::new();
+        row.insert("method".into(), (*method).into());
+        row.insert("label".into(), (*label).into());
+        row.insert("training".into(), training.into());
+        row.insert("options".into(), toml::Table::new().into());
+        toml::Value::Table(row)
+    });
+    document.insert("methods".into(), methods.collect::<Vec<_>>().into());
+    document.insert("small_training".into(), training.clone().into());
+    document.insert("training".into(), training.into());
+    document.insert("seeds".into(), seeds.iter().map(|&seed| toml::Value::from(seed as i64)).collect::<Vec<_>>().into());
+    let mut experiment: Experiment = toml::Value::Table(document).try_into().unwrap();
+    experiment.name = "sample".into();
+    experiment
+}
+
+/// A loss that falls from `start` to `end` over the share `done` of a run; `speed` bends it.
+fn falling(start: f64, end: f64, speed: f64, done: f64) -> f64 {
+    end + (start - end) * ((-speed * done).exp() - (-speed).exp()) / (1.0 - (-speed).exp())
+}
+
+/// A run under construction.
+struct Builder {
+    record: RunRecord,
+}
+
+impl Builder {
+    fn new(label: &str, method: &str, seed: u64) -> Self {
+        let record = RunRecord {
+            label: label.into(),
+            method: method.into(),
+            summary: format!("What {method} does."),
+            seed,
+            parameters: if method == "small" { 168_000 } else { 932_000 },
+            rows: Vec::new(),
+            stages: Vec::new(),
+            total: Cost::default(),
+            small: None,
+            operator: None,
+            fingerprint: "0123abcd".into(),
+            provenance: provenance(),
+        };
+        Self { record }
+    }
+
+    /// A stage of `steps` steps, each `(flops, seconds)`, an evaluation every `every` steps, its loss a function of the
+    /// share done.
+    fn stage(
+        mut self,
+        (name, action): (&str, StageAction),
+        (steps, every): (u64, usize),
+        (flops, seconds): (f64, f64),
+        loss: impl Fn(f64) -> f64,
+    ) -> Self {
+        let before = self.record.total;
+        let at = |step: u64| Cost {
+            steps: step,
+            tokens: step * 1024,
+            flops: step as f64 * flops,
+            wall_seconds: step as f64 * seconds,
+        };
+        for step in (0..=steps).step_by(every) {
+            let total = before + at(step);
+            let validation_loss = loss(step as f64 / steps.max(1) as f64);
+            self.record.rows.push(MetricRow {
+                stage: name.into(),
+                step,
+                total_steps: total.steps,
+                tokens: total.tokens,
+                flops: total.flops,
+                wall_seconds: total.wall_seconds,
+                learning_rate: 5e-4,
+                train_loss: (step > 0).then_some(validation_loss - 0.02),
+                validation_loss,
+            });
+        }
+        self.record.stages.push(StageRecord { name: name.into(), action, cost: at(steps) });
+        self.record.total = before + at(steps);
+        self
+    }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        commit: Some("99d20b8c0ffee".into()),
+        dirty: true,
+        version: "0.1.0".into(),
+        rustc: Some("rustc 1.95.0 (59807616e 2026-04-14)".into()),
+        machine: "Some CPU <16 cores>".into(),
+        system: "linux x86_64".into(),
+        threads: 2,
+        date: "2026-11-24T11:00:00Z".into(),
+        command: "cargo xtask run sample --set a=\"<script>\"".into(),
+    }
+}
+
+fn wobble(seed: u64, done: f64) -> f64 {
+    0.012 * ((7.0 + seed as f64) * 5.0 * done).sin() * (1.0 - done)
+}
+
+fn run(label: &str, method: &str, seed: u64, small: Option<Cost>) -> RunRecord {
+    let offset = 0.007 * seed as f64;
+    let slower = 1.0 + 0.03 * seed as f64;
+    let step = (STEP.0, STEP.1 * slower);
+    let curve = move |start: f64, end: f64, speed: f64| {
+        move |done: f64| falling(start, end, speed, done) + offset + wobble(seed, done)
+    };
+    let train = ("train", StageAction::Train);
+    let builder = Builder::new(label, method, seed);
+    let mut record = match method {
+        "small" => builder.stage(train, (600, 20), (0.7e10, 0.035), curve(6.93, 4.78, 6.0)).record,
+        "scratch" if label.ends_with("-best-rate") => builder.stage(train, (600, 20), step, curve(6.93, 4.41, 7.5)).record,
+        "scratch" => builder.stage(train, (600, 20), step, curve(6.93, 4.62, 5.0)).record,
+        "stackbert" => builder
+            .stage(("shallow", StageAction::Train), (200, 20), (1.6e10, 0.06), curve(6.93, 5.0, 5.0))
+            .stage(("stack", StageAction::Grow), (0, 20), (0.0, 0.0), |_| 5.15)
+            .stage(train, (400, 20), step, curve(5.15, 4.55, 4.0))
+            .record,
+        "bert2bert" => builder.stage(train, (600, 20), step, curve(5.4, 4.53, 4.5)).record,
+        "direct-copy" => builder.stage(train, (600, 20), step, curve(5.1, 4.50, 4.5)).record,
+        // With every other seed the target is missed by a little.
+        "late" => {
+            let end = if seed.is_multiple_of(2) { 4.61 } else { 4.72 };
+            builder.stage(train, (600, 20), step, curve(6.5, end, 5.0)).record
+        }
+        "never" => builder.stage(train, (300, 20), step, curve(6.6, 4.93, 4.0)).record,
+        _ => builder
+            .stage(("learn", StageAction::Learn), (40, 20), (STEP.0 * 1.06, STEP.1 * 1.08), curve(6.2, 4.86, 5.0))
+            .stage(train, (600, 20), step, curve(4.86, 4.47, 3.5))
+            .record,
+    };
+    let grows = !["small", "scratch", "stackbert"].contains(&method);
+    record.small = small.filter(|_| grows);
+    record.operator = (method == "ligo").then_some(OperatorLoss { before: 6.2 + offset, after: 4.86 + offset });
+    record
+}
+
+/// Results of these rows, label and method, with these seeds.
+pub(super) fn results(seeds: &[u64], rows: &[(&str, &str)]) -> Results {
+    let small: Vec<RunRecord> = seeds.iter().map(|&seed| run("small", "small", seed, None)).collect();
+    let of_rows = |(label, method): &(&str, &str)| -> Vec<RunRecord> {
+        small.iter().map(|small| run(label, method, small.seed, Some(small.total))).collect()
+    };
+    let methods = rows.iter().flat_map(of_rows).collect();
+    Results {
+        experiment: experiment(seeds, rows),
+        data: DataRecord {
+            name: "crate-docs".into(),
+            fingerprint: "d4c3b2a1".into(),
+            vocab_size: 1024,
+            train_tokens: 3_456_789,
+            validation_tokens: 98_765,
+        },
+        small,
+        methods,
+        provenance: provenance(),
+    }
+}
+
+/// Two seeds; one row reaches the target with both, one with one of them, one with none.
+pub(super) fn irregular() -> Results {
+    results(&[0, 1], &[("scratch", "scratch"), ("ligo", "ligo"), ("late <&>", "late"), ("never", "never")])
+}
+
+/// What the quickstart compares, one seed.
+pub(super) fn quickstart() -> Results {
+    let rows = [
+        ("scratch", "scratch"),
+        ("scratch-best-rate", "scratch"),
+        ("stackbert", "stackbert"),
+        ("bert2bert", "bert2bert"),
+        ("direct-copy", "direct-copy"),
+        ("ligo", "ligo"),
+    ];
+    results(&[0], &rows)
+}

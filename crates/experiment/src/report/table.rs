@@ -1,0 +1,150 @@
+//! The table: its columns and cells once, then as Markdown and for a terminal. The page lays out the same cells.
+
+use super::figures::{Figures, Role, Row, Spread};
+use super::paper::Quoted;
+use super::{number, prose};
+use crate::record::Results;
+use ligo_models::Family;
+
+/// Headings of the columns, in the paper's order.
+pub(super) const COLUMNS: [&str; 9] = [
+    "Method",
+    "FLOPs saved",
+    "Wall time saved",
+    "Small model charged: FLOPs / wall time",
+    "Final validation loss",
+    "Perplexity",
+    "Steps to target",
+    "Total FLOPs",
+    "Wall time",
+];
+
+/// A cell: what was measured, and beside it what the paper reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) measured: String,
+    pub(super) paper: Option<String>,
+}
+
+/// The cells of a row, one for each of [`COLUMNS`].
+pub(super) fn cells(row: &Row, family: Family) -> [Cell; 9] {
+    let plain = |measured: String| Cell { measured, paper: None };
+    let quoted = |measured: String, quoted: Option<Quoted>| Cell {
+        measured,
+        paper: quoted.map(|quoted| quoted.show(family)),
+    };
+    let (flops_charged, wall_charged) = (saved(row, &row.flops_saved_charged), saved(row, &row.wall_saved_charged));
+    let charged =
+        if flops_charged == wall_charged { flops_charged } else { format!("{flops_charged} / {wall_charged}") };
+    [
+        plain(row.title.clone()),
+        quoted(saved(row, &row.flops_saved), row.paper.and_then(|paper| paper.flops)),
+        quoted(saved(row, &row.wall_saved), row.paper.and_then(|paper| paper.wall_time)),
+        plain(charged),
+        plain(row.loss.show(number::loss)),
+        plain(row.perplexity.show(number::perplexity)),
+        plain(steps_to_target(row)),
+        plain(row.flops.show(number::si)),
+        plain(row.wall_seconds.show(number::seconds)),
+    ]
+}
+
+/// A saving in words: a dash for the reference and where there is nothing to compare with, never a number where the target
+/// was not reached.
+pub(super) fn saved(row: &Row, saving: &Spread) -> String {
+    if row.role == Role::Reference || row.comparable == 0 {
+        return number::NONE.into();
+    }
+    match saving.mean {
+        Some(mean) => number::percent_spread(mean, saving.sd),
+        None => not_reached(row, saving),
+    }
+}
+
+fn steps_to_target(row: &Row) -> String {
+    if row.comparable == 0 {
+        return number::NONE.into();
+    }
+    match row.steps_to_target.mean {
+        Some(mean) => number::spread(mean, row.steps_to_target.sd, number::steps),
+        None => not_reached(row, &row.steps_to_target),
+    }
+}
+
+fn not_reached(row: &Row, figure: &Spread) -> String {
+    match figure.reached() {
+        0 => "not reached".into(),
+        some => format!("reached with {some} of {} seeds", row.seeds.len()),
+    }
+}
+
+/// `table.md`.
+pub(super) fn markdown(results: &Results, figures: &Figures) -> String {
+    let family = results.experiment.large.family;
+    let mut text = format!("# {}\n\n", markdown_escape(&results.experiment.title));
+    for sentence in prose::what_was_run(results, figures) {
+        text.push_str(&markdown_escape(&sentence));
+        text.push('\n');
+    }
+    text.push_str(&format!("\n| {} |\n|:---|{}\n", COLUMNS.join(" | "), "---:|".repeat(COLUMNS.len() - 1)));
+    for row in &figures.rows {
+        let cells = cells(row, family).map(|cell| match cell.paper {
+            Some(paper) => format!("{}<br>*({paper})*", markdown_escape(&cell.measured)),
+            None => markdown_escape(&cell.measured),
+        });
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    text.push('\n');
+    for paragraph in prose::how_to_read(results, figures) {
+        text.push_str(&markdown_escape(&paragraph));
+        text.push_str("\n\n");
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// Text that Markdown would take for something else.
+fn markdown_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '|' | '*' | '`' | '[' | ']' | '\\' => escaped.extend(['\\', character]),
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\n' | '\r' => escaped.push(' '),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// The table for the end of a run: few columns, aligned.
+pub(super) fn terminal(results: &Results, figures: &Figures) -> String {
+    let shown = [0, 1, 2, 4, 6];
+    let family = results.experiment.large.family;
+    let mut lines = vec![shown.map(|column| COLUMNS[column].to_lowercase())];
+    for row in &figures.rows {
+        let cells = cells(row, family);
+        lines.push(shown.map(|column| cells[column].measured.clone()));
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..shown.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let mut shown = String::new();
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let padding = " ".repeat(width - cell.chars().count());
+            match column {
+                0 => shown.push_str(&format!("{cell}{padding}")),
+                _ => shown.push_str(&format!("   {padding}{cell}")),
+            }
+        }
+        text.push_str(shown.trim_end());
+        text.push('\n');
+    }
+    text.push('\n');
+    text.push_str(&prose::target(results, figures));
+    text.push('\n');
+    text
+}
