@@ -3,10 +3,14 @@
 //! The loop trains an [`Objective`]: a model's weights, or a learned operator's factors with the model behind them.
 
 mod batches;
+mod checkpoint;
 mod config;
 mod cost;
 mod error;
+mod evaluate;
 mod objective;
+mod optimiser;
+mod pace;
 mod progress;
 mod stage;
 mod weights;

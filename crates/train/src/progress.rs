@@ -21,7 +21,7 @@ pub struct MetricRow {
     pub flops: f64,
     /// Seconds of training of all stages so far; evaluation and checkpoints left out.
     pub wall_seconds: f64,
-    /// Learning rate of the step before this evaluation.
+    /// Learning rate of the step before this evaluation; 0 before the first step of a stage.
     pub learning_rate: f64,
     /// Mean training loss since the previous row; none at the start of a stage.
     pub train_loss: Option<f64>,

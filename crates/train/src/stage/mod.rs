@@ -1,12 +1,15 @@
 //! One stage of a recipe, from its plan to its rows.
 
+mod run;
+
 use crate::{BatchSource, Cost, MetricRow, Objective, Progress, StopFlag, TrainError, TrainingConfig};
 use ligo_kernels::Kernels;
 use ligo_models::TokenBatch;
+use run::Run;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a stage does. Everything but the name of the directory that its result depends on.
+/// What a stage does: everything that its result depends on but the tensors and the data themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StagePlan {
     /// The stage's name in the recipe.
@@ -28,7 +31,8 @@ pub struct StagePlan {
     /// Fingerprint of everything else that the result depends on: data, model, what happened before. A checkpoint with
     /// another one is refused.
     pub inputs: String,
-    /// Time between two checkpoints. Of no consequence for the result.
+    /// Time between two checkpoints, stretched where writing one takes more than a twentieth of it; after every step if
+    /// zero. Of no consequence for the result.
     pub checkpoint_every: Duration,
 }
 
@@ -50,11 +54,19 @@ pub struct StageResult {
     pub cost: Cost,
 }
 
-/// Trains `objective` as `plan` says, or goes on where an earlier process stopped.
+/// Trains `objective` as `plan` says, or goes on where an earlier process stopped, however it stopped: the tensors and the
+/// rows, but for `wall_seconds`, end up with the same bits.
+///
+/// A step computes its micro-batches one after the other, weights their gradients by their labelled positions, so that the
+/// sum is the gradient of the mean over the whole batch, and ends with AdamW. `validation` is evaluated before the first
+/// step, every `plan.evaluate_every` steps, and after the last. `directory` is the stage's own; checkpoints go there, every
+/// now and then, when `stop` is set, and at the end, so that a stage that was finished before is not trained again.
 ///
 /// # Errors
-/// See [`TrainError`].
-#[allow(clippy::too_many_arguments)]
+/// [`TrainError::Diverged`] if a loss or the gradients' norm stops being finite, with the last good checkpoint;
+/// [`TrainError::Foreign`] if the directory holds another run's; [`TrainError::File`] for a full disk and the like;
+/// [`TrainError::Plan`], [`TrainError::Step`] for what the plan, the model or the data refuse.
+#[allow(clippy::too_many_arguments, reason = "one call site; each is a thing of its own")]
 pub fn train_stage<D: Kernels>(
     device: &D,
     objective: &mut dyn Objective<D>,
@@ -65,6 +77,5 @@ pub fn train_stage<D: Kernels>(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<StageOutcome, TrainError> {
-    let _ = (device, objective, plan, batches, validation, directory, progress, stop);
-    todo!()
+    Run::begin(device, objective, plan, directory)?.go(batches, validation, progress, stop)
 }

@@ -1,0 +1,151 @@
+//! One checkpoint as a file: safetensors with the plan, the state and a hash in the metadata.
+
+use super::{Plan, State, TEMPORARY, Tensors, TensorsMut, failed};
+use crate::TrainError;
+use ligo_kernels::{Kernels, Matrix};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensors};
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The keys of the metadata.
+const PLAN: &str = "plan";
+const STATE: &str = "state";
+const HASH: &str = "blake3";
+
+/// Stands where the hash will be once the tensors have been written.
+const NO_HASH: &str = "................................................................";
+
+/// What the three tensors of a parameter are called, before its name.
+const KINDS: [&str; 3] = ["weight/", "first/", "second/"];
+
+/// Why a checkpoint was not read.
+pub(super) enum Unreadable {
+    /// It is not what was written.
+    Damaged(String),
+    /// It is whole but not ours, or the system would not give it.
+    Error(TrainError),
+}
+
+/// Puts what `fill` writes at `path`: under a temporary name, synced, renamed, and the rename synced too.
+pub(super) fn write(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), TrainError> {
+    // A checkpoint's path is always made of a directory and a name.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY).suffix(".tmp");
+    #[cfg(unix)]
+    {
+        // Readable like any other file (the umask applies), not for the owner alone as temporary files are.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut temporary = builder.tempfile_in(directory).map_err(failed(directory, "a file cannot be made in it"))?;
+    let failed = failed(path, "the checkpoint cannot be written");
+    fill(temporary.as_file_mut()).map_err(&failed)?;
+    temporary.as_file().sync_all().map_err(&failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    // Makes the rename durable where directories can be synced; the file is whole either way.
+    if let Ok(directory) = File::open(directory) {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}
+
+/// Writes a checkpoint; one tensor at a time is copied out of the device.
+pub(super) fn write_into<D: Kernels>(
+    file: impl Write + Seek,
+    plan: &Plan,
+    state: &State,
+    tensors: &Tensors<'_, D>,
+) -> io::Result<()> {
+    let (plan, state) = (serde_json::to_string(plan)?, serde_json::to_string(state)?);
+    let sets = [tensors.weights, tensors.first, tensors.second];
+    let named = || {
+        KINDS
+            .iter()
+            .zip(sets)
+            .flat_map(|(kind, set)| tensors.names.iter().zip(set).map(move |(name, t)| (kind, name, t)))
+    };
+    let mut offset = 0;
+    let infos = named()
+        .map(|(kind, name, tensor)| {
+            let (rows, columns) = size(tensor);
+            let data_offsets = (offset, offset + rows * columns * size_of::<f32>());
+            offset = data_offsets.1;
+            (format!("{kind}{name}"), TensorInfo { dtype: Dtype::F32, shape: vec![rows, columns], data_offsets })
+        })
+        .collect();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(plan.as_bytes()).update(state.as_bytes());
+    let metadata = [(PLAN, plan), (STATE, state), (HASH, NO_HASH.to_owned())];
+    let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let mut header = serde_json::to_vec(&Metadata::new(Some(metadata), infos).map_err(io::Error::other)?)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+
+    let mut file = BufWriter::with_capacity(1 << 20, file);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(&header)?;
+    let (mut values, mut bytes) = (Vec::new(), Vec::new());
+    for (_, _, tensor) in named() {
+        let (rows, columns) = size(tensor);
+        values.resize(rows * columns, 0.0);
+        tensor.copy_into(&mut values);
+        bytes.clear();
+        bytes.extend(values.iter().flat_map(|value: &f32| value.to_le_bytes()));
+        hasher.update(&bytes);
+        file.write_all(&bytes)?;
+    }
+    let hash = header.windows(NO_HASH.len()).position(|window| window == NO_HASH.as_bytes());
+    let hash = hash.ok_or_else(|| io::Error::other("no place for the hash"))?;
+    file.seek(SeekFrom::Start(8 + hash as u64))?;
+    file.write_all(hasher.finalize().to_hex().as_bytes())?;
+    file.flush()
+}
+
+/// Reads a checkpoint, checks that it is whole and this plan's, and only then fills the tensors.
+pub(super) fn read<D: Kernels>(path: &Path, plan: &Plan, tensors: &mut TensorsMut<'_, D>) -> Result<State, Unreadable> {
+    let bytes =
+        std::fs::read(path).map_err(|error| Unreadable::Error(failed(path, "the checkpoint cannot be read")(error)))?;
+    let damaged = |reason: &dyn std::fmt::Display| Unreadable::Damaged(reason.to_string());
+    let (length, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
+    let found = metadata.metadata().clone().unwrap_or_default();
+    let text = |key: &str| found.get(key).map(String::as_str).ok_or_else(|| damaged(&format!("it has no {key}")));
+    let (their_plan, state) = (text(PLAN)?, text(STATE)?);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(their_plan.as_bytes()).update(state.as_bytes()).update(&bytes[8 + length..]);
+    if hasher.finalize().to_hex().as_str() != text(HASH)? {
+        return Err(damaged(&"its content is not what was written"));
+    }
+
+    let foreign = |difference: String| Unreadable::Error(TrainError::Foreign { path: path.to_owned(), difference });
+    let their_plan: Plan = serde_json::from_str(their_plan).map_err(|error| foreign(error.to_string()))?;
+    if let Some(difference) = plan.difference(&their_plan) {
+        return Err(foreign(difference));
+    }
+    let state = serde_json::from_str(state).map_err(|error| foreign(error.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
+    let sets = [&mut *tensors.weights, &mut *tensors.first, &mut *tensors.second];
+    for (kind, set) in KINDS.iter().zip(sets) {
+        for (name, tensor) in tensors.names.iter().zip(set) {
+            let name = format!("{kind}{name}");
+            let view = file.tensor(&name).map_err(|error| foreign(error.to_string()))?;
+            let (rows, columns) = size(tensor);
+            if view.dtype() != Dtype::F32 || view.shape() != [rows, columns] {
+                let expected = format!("F32 [{rows}, {columns}]");
+                return Err(foreign(format!(
+                    "its {name} is {:?} {:?}, this run's {expected}",
+                    view.dtype(),
+                    view.shape()
+                )));
+            }
+            let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            tensor.copy_from(&values.collect::<Vec<f32>>());
+        }
+    }
+    Ok(state)
+}
+
+fn size<D: Kernels>(tensor: &Matrix<D>) -> (usize, usize) {
+    *dfdx::shapes::HasShape::shape(tensor)
+}

@@ -1,0 +1,269 @@
+//! The loop: what happens between two steps, and what a step is.
+
+use super::{StageOutcome, StagePlan, StageResult};
+use crate::checkpoint::{Checkpoints, Plan, State, Tensors, TensorsMut};
+use crate::evaluate::{evaluate, labelled, value};
+use crate::optimiser::Optimiser;
+use crate::pace::Pace;
+use crate::{BatchSource, MetricRow, Objective, Progress, StepReport, StopFlag, TrainError};
+use ligo_kernels::{GradTape, Kernels};
+use ligo_models::{Mode, TokenBatch};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A checkpoint is not written before so many times its own duration have passed.
+const CHECKPOINT_SHARE: u32 = 20;
+
+/// A stage under way.
+pub(super) struct Run<'a, D: Kernels> {
+    plan: &'a StagePlan,
+    objective: &'a mut dyn Objective<D>,
+    optimiser: Optimiser<D>,
+    identity: Plan,
+    checkpoints: Checkpoints,
+    state: State,
+    /// Steps and rows in the newest checkpoint.
+    saved: Option<(u64, usize)>,
+    /// When and how long ago the newest checkpoint was written by this process.
+    last_save: (Instant, Duration),
+    pace: Pace,
+    dropout: u64,
+}
+
+impl<'a, D: Kernels> Run<'a, D> {
+    /// At its beginning, or where an earlier process left it.
+    pub(super) fn begin(
+        device: &D,
+        objective: &'a mut dyn Objective<D>,
+        plan: &'a StagePlan,
+        directory: &Path,
+    ) -> Result<Self, TrainError> {
+        let refused = |reason| TrainError::Plan { stage: plan.stage.clone(), reason };
+        plan.config.check().map_err(|error| refused(error.to_string()))?;
+        if plan.evaluate_every == 0 {
+            return Err(refused("evaluate_every is 0, expected 1 or more".into()));
+        }
+        let identity = Plan::new(plan, objective.trainable().specs());
+        let mut checkpoints = Checkpoints::open(directory)?;
+        let mut optimiser =
+            Optimiser::new(device, objective.trainable()).map_err(|error| refused(error.to_string()))?;
+        let mut tensors = TensorsMut {
+            names: &optimiser.names,
+            weights: objective.trainable_mut().tensors_mut(),
+            first: &mut optimiser.first,
+            second: &mut optimiser.second,
+        };
+        let found = checkpoints.restore(&identity, &mut tensors)?;
+        let saved = found.as_ref().map(|state| (state.step, state.rows.len()));
+        Ok(Self {
+            dropout: dropout_seed(plan),
+            plan,
+            objective,
+            optimiser,
+            identity,
+            checkpoints,
+            state: found.unwrap_or_default(),
+            saved,
+            last_save: (Instant::now(), Duration::ZERO),
+            pace: Pace::default(),
+        })
+    }
+
+    /// To its end, or until asked to stop.
+    pub(super) fn go(
+        mut self,
+        batches: &dyn BatchSource,
+        validation: &[TokenBatch],
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<StageOutcome, TrainError> {
+        let (stage, steps) = (&self.plan.stage, self.plan.steps);
+        progress.stage_started(stage, steps, self.state.step);
+        loop {
+            if self.evaluation_is_due() {
+                match self.evaluate(validation, stop)? {
+                    ControlFlow::Continue(row) => progress.evaluated(row),
+                    ControlFlow::Break(()) => return self.stopped(),
+                }
+            }
+            if self.state.step >= steps {
+                break;
+            }
+            if stop.is_set() {
+                return self.stopped();
+            }
+            if self.checkpoint_is_due() {
+                self.save()?;
+            }
+            progress.step(&self.step(batches)?);
+        }
+        self.save()?;
+        progress.stage_finished(stage);
+        Ok(StageOutcome::Finished(StageResult { cost: self.state.cost(self.plan), rows: self.state.rows }))
+    }
+
+    fn stopped(mut self) -> Result<StageOutcome, TrainError> {
+        self.save()?;
+        Ok(StageOutcome::Stopped)
+    }
+
+    fn evaluation_is_due(&self) -> bool {
+        let step = self.state.step;
+        let due = step.is_multiple_of(self.plan.evaluate_every) || step >= self.plan.steps;
+        due && self.state.rows.last().is_none_or(|row| row.step != step)
+    }
+
+    /// Adds a row; breaks off without one if asked to stop.
+    fn evaluate(
+        &mut self,
+        validation: &[TokenBatch],
+        stop: &StopFlag,
+    ) -> Result<ControlFlow<(), &MetricRow>, TrainError> {
+        let (plan, state) = (self.plan, &self.state);
+        let loss = self
+            .objective
+            .evaluated()
+            .and_then(|(model, parameters)| evaluate(model, &parameters, validation, || stop.is_set()));
+        let loss = match loss.map_err(|error| self.at(state.step, error))? {
+            ControlFlow::Continue(loss) => loss,
+            ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+        };
+        if !loss.is_finite() {
+            return Err(self.diverged(state.step, "validation loss", loss));
+        }
+        let total = plan.before + state.cost(plan);
+        let learning_rate = match state.step {
+            0 => 0.0,
+            step => plan.config.learning_rate_at(plan.schedule_from + step - 1),
+        };
+        let row = MetricRow {
+            stage: plan.stage.clone(),
+            step: state.step,
+            total_steps: total.steps,
+            tokens: total.tokens,
+            flops: total.flops,
+            wall_seconds: total.wall_seconds,
+            learning_rate,
+            train_loss: (state.losses > 0).then(|| state.loss_sum / state.losses as f64),
+            validation_loss: loss,
+        };
+        (self.state.loss_sum, self.state.losses) = (0.0, 0);
+        self.state.rows.push(row);
+        // Just pushed.
+        Ok(ControlFlow::Continue(&self.state.rows[self.state.rows.len() - 1]))
+    }
+
+    fn checkpoint_is_due(&self) -> bool {
+        let ((at, took), every) = (self.last_save, self.plan.checkpoint_every);
+        every.is_zero() || at.elapsed() >= every.max(took * CHECKPOINT_SHARE)
+    }
+
+    /// Writes a checkpoint, unless the newest is of this very state.
+    fn save(&mut self) -> Result<(), TrainError> {
+        let here = (self.state.step, self.state.rows.len());
+        if self.saved == Some(here) {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let tensors = Tensors {
+            names: &self.optimiser.names,
+            weights: self.objective.trainable().tensors(),
+            first: &self.optimiser.first,
+            second: &self.optimiser.second,
+        };
+        self.checkpoints.write(&self.identity, &self.state, &tensors)?;
+        self.saved = Some(here);
+        self.last_save = (Instant::now(), begin.elapsed());
+        Ok(())
+    }
+
+    /// One optimiser step. Until AdamW has seen a finite norm nothing is changed.
+    fn step(&mut self, batches: &dyn BatchSource) -> Result<StepReport, TrainError> {
+        let begin = Instant::now();
+        let (plan, config, done) = (self.plan, &self.plan.config, self.state.step);
+        let at = plan.schedule_from + done;
+        let micro_batches = (0..config.accumulate).map(|micro| batches.batch(at, micro));
+        let micro_batches: Vec<TokenBatch> =
+            micro_batches.collect::<anyhow::Result<_>>().map_err(|error| self.at(done + 1, error))?;
+
+        let mut loss = 0.0;
+        for (micro, (batch, share)) in micro_batches.iter().zip(shares(&micro_batches)).enumerate() {
+            let part = self.backward(batch, share, micro).map_err(|error| self.at(done + 1, error))?;
+            if !part.is_finite() {
+                return Err(self.diverged(done + 1, "training loss", part.into()));
+            }
+            loss += f64::from(share) * f64::from(part);
+        }
+        let learning_rate = config.learning_rate_at(at);
+        let norm = self
+            .optimiser
+            .step(self.objective.trainable_mut(), config, learning_rate, done + 1)
+            .map_err(|error| self.at(done + 1, error.into()))?;
+        if !norm.is_finite() {
+            return Err(self.diverged(done + 1, "gradient norm", norm.into()));
+        }
+
+        let tokens = micro_batches.iter().map(|batch| batch.tokens() as u64).sum();
+        let seconds = begin.elapsed().as_secs_f64();
+        self.pace.step(tokens, seconds);
+        self.state.step += 1;
+        self.state.tokens += tokens;
+        self.state.wall_seconds += seconds;
+        self.state.loss_sum += loss;
+        self.state.losses += 1;
+        Ok(StepReport {
+            step: self.state.step,
+            steps: plan.steps,
+            loss: loss as f32,
+            learning_rate: learning_rate as f32,
+            steps_per_second: self.pace.steps_per_second(),
+            tokens_per_second: self.pace.tokens_per_second(),
+        })
+    }
+
+    /// Adds `share` of a micro-batch's gradient and returns its loss; no gradient is added where that is not finite.
+    fn backward(&mut self, batch: &TokenBatch, share: f32, micro: usize) -> anyhow::Result<f32> {
+        let dropout_key = mix(mix(self.dropout ^ self.state.step) ^ micro as u64);
+        let mut tape = GradTape::default();
+        let loss = self.objective.loss(&mut tape, batch, Mode::Train { dropout_key })?;
+        let value = value(&loss);
+        if value.is_finite() {
+            tape.backward(&loss, share, &mut self.optimiser.gradients)?;
+        }
+        Ok(value)
+    }
+
+    fn at(&self, step: u64, source: anyhow::Error) -> TrainError {
+        TrainError::Step { stage: self.plan.stage.clone(), step, source }
+    }
+
+    fn diverged(&self, step: u64, what: &'static str, found: f64) -> TrainError {
+        let checkpoint = self.checkpoints.newest().map(Path::to_owned);
+        TrainError::Diverged { stage: self.plan.stage.clone(), step, what, found, checkpoint }
+    }
+}
+
+/// The weight of each micro-batch: its share of all labelled positions, since a loss is a mean over its own.
+fn shares(micro_batches: &[TokenBatch]) -> Vec<f32> {
+    let labelled: Vec<usize> = micro_batches.iter().map(labelled).collect();
+    let all: usize = labelled.iter().sum();
+    labelled.into_iter().map(|part| part as f32 / all.max(1) as f32).collect()
+}
+
+/// Every stage has masks of its own.
+fn dropout_seed(plan: &StagePlan) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&plan.seed.to_le_bytes()).update(plan.stage.as_bytes());
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// Spreads every bit over the whole number, one to one (the finaliser of SplitMix64).
+fn mix(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
