@@ -22,7 +22,7 @@ pub struct TokenBatch {
 impl TokenBatch {
     /// Tokens in all.
     pub fn tokens(&self) -> usize {
-        self.batch_size * self.sequence_length
+        self.batch_size.saturating_mul(self.sequence_length)
     }
 
     /// Checks all sizes but that of the targets; ids are checked where they are looked up.

@@ -81,8 +81,8 @@ impl Model {
         batch: &TokenBatch,
         mode: Mode,
     ) -> Result<Scalar<D>> {
-        batch.check_targets(&self.config)?;
         let mut pass = self.pass(tape, parameters, batch, mode)?;
+        batch.check_targets(&self.config)?;
         match &self.network {
             Network::Gpt2(network) => network.loss(&mut pass),
             Network::Bert(network) => network.loss(&mut pass),
