@@ -62,32 +62,37 @@ pub(super) fn adamw(
             pieces.push(Piece { weight, first, second, gradient, decay: p.decay });
         }
     }
-    pieces.into_par_iter().for_each(|piece| vectorised(|| step(piece, clip, config)));
+    pieces.into_par_iter().for_each(|piece| step(piece, clip, config));
     Ok(norm)
 }
 
 /// The Euclidean norm of all gradients: pieces in f32 lanes, their sum in f64 and in order.
 fn norm(gradients: &[Vec<f32>]) -> f32 {
     let pieces: Vec<&[f32]> = gradients.iter().flat_map(|gradient| gradient.chunks(PIECE)).collect();
-    let squares: Vec<f32> = pieces.par_iter().map(|piece| vectorised(|| sum_of(piece, |g| g * g))).collect();
+    let squares: Vec<f32> = pieces.par_iter().map(|piece| squares(piece)).collect();
     squares.into_iter().map(f64::from).sum::<f64>().sqrt() as f32
 }
 
-#[inline(always)]
-fn step(piece: Piece<'_>, clip: f32, config: &AdamW) {
-    let Piece { weight, first, second, gradient, decay } = piece;
-    let correction = |beta: f32| 1.0 - f64::from(beta).powf(config.step as f64);
-    let (beta1, beta2) = (config.beta1, config.beta2);
-    let rate = (f64::from(config.learning_rate) / correction(beta1)) as f32;
-    let inverse_root = (1.0 / correction(beta2).sqrt()) as f32;
-    let keep = if decay { 1.0 - config.learning_rate * config.weight_decay } else { 1.0 };
-    let n = weight.len();
-    let (first, second, gradient) = (&mut first[..n], &mut second[..n], &gradient[..n]);
-    for i in 0..n {
-        let g = gradient[i] * clip;
-        let m = beta1.mul_add(first[i], (1.0 - beta1) * g);
-        let v = beta2.mul_add(second[i], (1.0 - beta2) * g * g);
-        (first[i], second[i]) = (m, v);
-        weight[i] = (-rate).mul_add(m / v.sqrt().mul_add(inverse_root, config.eps), weight[i] * keep);
+vectorised! {
+    fn squares(piece: &[f32]) -> f32 {
+        sum_of(piece, |g| g * g)
+    }
+
+    fn step(piece: Piece<'_>, clip: f32, config: &AdamW) {
+        let Piece { weight, first, second, gradient, decay } = piece;
+        let correction = |beta: f32| 1.0 - f64::from(beta).powf(config.step as f64);
+        let (beta1, beta2) = (config.beta1, config.beta2);
+        let rate = (f64::from(config.learning_rate) / correction(beta1)) as f32;
+        let inverse_root = (1.0 / correction(beta2).sqrt()) as f32;
+        let keep = if decay { 1.0 - config.learning_rate * config.weight_decay } else { 1.0 };
+        let n = weight.len();
+        let (first, second, gradient) = (&mut first[..n], &mut second[..n], &gradient[..n]);
+        for i in 0..n {
+            let g = gradient[i] * clip;
+            let m = beta1.mul_add(first[i], (1.0 - beta1) * g);
+            let v = beta2.mul_add(second[i], (1.0 - beta2) * g * g);
+            (first[i], second[i]) = (m, v);
+            weight[i] = (-rate).mul_add(m / v.sqrt().mul_add(inverse_root, config.eps), weight[i] * keep);
+        }
     }
 }

@@ -155,6 +155,7 @@ impl Plan {
     }
 
     /// How many of the keys `first..first + count` the query sees.
+    #[inline(always)]
     fn seen(&self, query: usize, first: usize, count: usize) -> usize {
         if self.causal { (query + 1).saturating_sub(first).min(count) } else { count }
     }
@@ -174,6 +175,7 @@ impl Plan {
     }
 
     /// Number of the probability (query, first key) among all: what dropout hashes.
+    #[inline(always)]
     fn index(&self, place: Place, query: usize, first_key: usize) -> u64 {
         let row = place.task as u64 * self.sequence as u64 + query as u64;
         row * self.sequence as u64 + first_key as u64
@@ -196,36 +198,13 @@ impl Plan {
                 let q = View::new(&q[first_query * e..], queries, e);
                 let k = View::new(&k[first_key * e..], keys, e);
                 product_here(Target::new(&mut scores, queries, keys), Mode::Set, 1.0, q, k.t());
-                vectorised(|| {
-                    for (i, scores) in scores.chunks_exact_mut(keys).take(queries).enumerate() {
-                        let seen = self.seen(first_query + i, first_key, keys);
-                        self.mask(place, first_key, seen, scores);
-                        let top = max(scores);
-                        let top = if top > tops[i] { top } else { tops[i] };
-                        let correction = exp(tops[i] - top);
-                        scores.iter_mut().for_each(|s| *s = exp(*s - top));
-                        sums[i] = sums[i].mul_add(correction, sum_of(scores, |p| p));
-                        tops[i] = top;
-                        if let Some(dropout) = self.dropout {
-                            let index = self.index(place, first_query + i, first_key);
-                            dropout.for_each(index, keys, |j, m| scores[j] *= m);
-                        }
-                        if first_key > 0 {
-                            o[i * e..][..e].iter_mut().for_each(|o| *o *= correction);
-                        }
-                    }
-                });
+                let tile = Tile { plan: self, place, first_query, first_key, keys };
+                soften(&tile, &mut scores[..queries * keys], &mut o, &mut tops, &mut sums);
                 let mode = if first_key == 0 { Mode::Set } else { Mode::Add };
                 let (p, v) = (View::new(&scores, queries, keys), View::new(&v[first_key * e..], keys, e));
                 product_here(Target::new(&mut o, queries, e), mode, 1.0, p, v);
             }
-            vectorised(|| {
-                for (i, o) in o.chunks_exact_mut(e).take(queries).enumerate() {
-                    let inverse = if sums[i] == 0.0 { 0.0 } else { 1.0 / sums[i] };
-                    o.iter_mut().for_each(|o| *o *= inverse);
-                    logs[first_query + i] = if sums[i] == 0.0 { 0.0 } else { tops[i] + sums[i].ln() };
-                }
-            });
+            finish(&mut o[..queries * e], e, &tops, &sums, &mut logs[first_query..]);
             let first_row = place.sequence * length + first_query;
             // SAFETY: the rows of this task's sequence and the columns of its head are this task's alone.
             #[allow(unsafe_code)]
@@ -243,11 +222,7 @@ impl Plan {
         let (mut p, mut dp) = (unwritten(tile * tile), unwritten(tile * tile));
         let [mut dq, mut dk, mut dv] = [(); 3].map(|()| vec![0.0; length * e]);
         let mut products = unwritten(length);
-        vectorised(|| {
-            for ((d, y), dy) in products.iter_mut().zip(y.chunks_exact(e)).zip(dy.chunks_exact(e)) {
-                *d = dot(y, dy);
-            }
-        });
+        row_products(&y, &dy, e, &mut products);
         for first_query in (0..length).step_by(tile) {
             let queries = tile.min(length - first_query);
             let last_key = if self.causal { first_query + queries } else { length };
@@ -259,23 +234,9 @@ impl Plan {
                 let v = View::new(&v[first_key * e..], keys, e);
                 product_here(Target::new(&mut p, queries, keys), Mode::Set, 1.0, q, k.t());
                 product_here(Target::new(&mut dp, queries, keys), Mode::Set, 1.0, dy, v.t());
-                vectorised(|| {
-                    let rows = p.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).take(queries);
-                    for (i, (p, dp)) in rows.enumerate() {
-                        let query = first_query + i;
-                        self.mask(place, first_key, self.seen(query, first_key, keys), p);
-                        p.iter_mut().for_each(|p| *p = exp(*p - logs[query]));
-                        let product = products[query];
-                        match self.dropout {
-                            // dS = P (dP ∘ mask − D); what remains in `p` is what multiplied V.
-                            Some(dropout) => dropout.for_each(self.index(place, query, first_key), keys, |j, m| {
-                                dp[j] = p[j] * dp[j].mul_add(m, -product);
-                                p[j] *= m;
-                            }),
-                            None => dp.iter_mut().zip(&*p).for_each(|(dp, p)| *dp = p * (*dp - product)),
-                        }
-                    }
-                });
+                let tile = Tile { plan: self, place, first_query, first_key, keys };
+                let (p_tile, dp_tile) = (&mut p[..queries * keys], &mut dp[..queries * keys]);
+                harden(&tile, p_tile, dp_tile, logs, &products);
                 let (p, ds) = (View::new(&p, queries, keys), View::new(&dp, queries, keys));
                 product_here(Target::new(&mut dv[first_key * e..], keys, e), Mode::Add, 1.0, p.t(), dy);
                 product_here(Target::new(&mut dk[first_key * e..], keys, e), Mode::Add, self.scale, ds.t(), q);
@@ -289,6 +250,73 @@ impl Plan {
             unsafe {
                 out.store(place.sequence * length, column, d, e);
             }
+        }
+    }
+}
+
+/// One tile of scores.
+struct Tile<'a> {
+    plan: &'a Plan,
+    place: Place,
+    first_query: usize,
+    first_key: usize,
+    keys: usize,
+}
+
+vectorised! {
+    /// Raw scores become `exp(score − m)`; m, l and the outputs so far are corrected to the new maximum.
+    fn soften(tile: &Tile<'_>, scores: &mut [f32], o: &mut [f32], tops: &mut [f32], sums: &mut [f32]) {
+        let Tile { plan, place, first_query, first_key, keys } = *tile;
+        let e = plan.head_dim;
+        for (i, scores) in scores.chunks_exact_mut(keys).enumerate() {
+            plan.mask(place, first_key, plan.seen(first_query + i, first_key, keys), scores);
+            let top = max(scores);
+            let top = if top > tops[i] { top } else { tops[i] };
+            let correction = exp(tops[i] - top);
+            scores.iter_mut().for_each(|s| *s = exp(*s - top));
+            sums[i] = sums[i].mul_add(correction, sum_of(scores, |p| p));
+            tops[i] = top;
+            if let Some(dropout) = plan.dropout {
+                let index = plan.index(place, first_query + i, first_key);
+                dropout.for_each(index, keys, |j, m| scores[j] *= m);
+            }
+            if first_key > 0 {
+                o[i * e..][..e].iter_mut().for_each(|o| *o *= correction);
+            }
+        }
+    }
+
+    /// Raw scores become the probabilities that multiplied V, and dP becomes `dS = P (dP ∘ mask − D)`.
+    fn harden(tile: &Tile<'_>, p: &mut [f32], dp: &mut [f32], logs: &[f32], products: &[f32]) {
+        let Tile { plan, place, first_query, first_key, keys } = *tile;
+        for (i, (p, dp)) in p.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).enumerate() {
+            let query = first_query + i;
+            plan.mask(place, first_key, plan.seen(query, first_key, keys), p);
+            let (log, product) = (logs[query], products[query]);
+            p.iter_mut().for_each(|p| *p = exp(*p - log));
+            match plan.dropout {
+                Some(dropout) => dropout.for_each(plan.index(place, query, first_key), keys, |j, m| {
+                    dp[j] = p[j] * dp[j].mul_add(m, -product);
+                    p[j] *= m;
+                }),
+                None => dp.iter_mut().zip(&*p).for_each(|(dp, p)| *dp = p * (*dp - product)),
+            }
+        }
+    }
+
+    /// Divides each query's output by its sum and keeps m + ln l; a query without keys gets zeros.
+    fn finish(o: &mut [f32], e: usize, tops: &[f32], sums: &[f32], logs: &mut [f32]) {
+        for (i, o) in o.chunks_exact_mut(e).enumerate() {
+            let inverse = if sums[i] == 0.0 { 0.0 } else { 1.0 / sums[i] };
+            o.iter_mut().for_each(|o| *o *= inverse);
+            logs[i] = if sums[i] == 0.0 { 0.0 } else { tops[i] + sums[i].ln() };
+        }
+    }
+
+    /// `D = Σ dO · O`, row by row.
+    fn row_products(y: &[f32], dy: &[f32], e: usize, products: &mut [f32]) {
+        for ((d, y), dy) in products.iter_mut().zip(y.chunks_exact(e)).zip(dy.chunks_exact(e)) {
+            *d = dot(y, dy);
         }
     }
 }

@@ -51,14 +51,15 @@ impl Mask {
             done += until_carry;
         }
     }
+}
 
+vectorised! {
     /// `out = mask · x` or `out += mask · x`, for the run of elements from `first` on.
-    #[inline(always)]
-    fn run(self, first: u64, x: &[f32], out: &mut [f32], mode: Mode) {
+    fn apply(mask: Mask, first: u64, x: &[f32], out: &mut [f32], mode: Mode) {
         let x = &x[..out.len()];
         match mode {
-            Mode::Set => self.for_each(first, x.len(), |i, m| out[i] = x[i] * m),
-            Mode::Add => self.for_each(first, x.len(), |i, m| out[i] += x[i] * m),
+            Mode::Set => mask.for_each(first, x.len(), |i, m| out[i] = x[i] * m),
+            Mode::Add => mask.for_each(first, x.len(), |i, m| out[i] += x[i] * m),
         }
     }
 }
@@ -77,14 +78,14 @@ pub(super) fn dropout<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, dropout:
     let mask = Mask::new(OP, dropout)?;
     let data = read(OP, "input", x)?;
     let mut y = unwritten(data.len());
-    parallel::rows(&mut y, 1, |first, y| vectorised(|| mask.run(first as u64, &data[first..], y, Mode::Set)));
+    parallel::rows(&mut y, 1, |first, y| apply(mask, first as u64, &data[first..], y, Mode::Set));
     let y = matrix(OP, x.device(), y, size(x))?;
     if T::OWNS_TAPE {
         let (x_slot, y_slot) = (Slot::of(x), Slot::of(&y));
         tape.add_backward_op(move |gradients| {
             let dy = y_slot.take(gradients)?;
             x_slot.accumulate(gradients, |dx, mode| {
-                parallel::rows(dx, 1, |first, dx| vectorised(|| mask.run(first as u64, &dy[first..], dx, mode)));
+                parallel::rows(dx, 1, |first, dx| apply(mask, first as u64, &dy[first..], dx, mode));
             })
         });
     }

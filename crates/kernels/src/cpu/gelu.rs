@@ -53,22 +53,22 @@ fn tanh_sigmoid(x: f32) -> (f32, f32) {
     (if x < 0.0 { small } else { 1.0 - small }, small * (1.0 - small) * slope)
 }
 
-/// `y = gelu(x)`.
-#[inline(always)]
-pub(super) fn forward(kind: Gelu, x: &[f32], y: &mut [f32]) {
-    match kind {
-        Gelu::Erf => x.iter().zip(y).for_each(|(&x, y)| *y = x * normal(x).0),
-        Gelu::Tanh => x.iter().zip(y).for_each(|(&x, y)| *y = x * tanh_sigmoid(x).0),
+vectorised! {
+    /// `y = gelu(x)`.
+    pub(super) fn forward(kind: Gelu, x: &[f32], y: &mut [f32]) {
+        match kind {
+            Gelu::Erf => x.iter().zip(y).for_each(|(&x, y)| *y = x * normal(x).0),
+            Gelu::Tanh => x.iter().zip(y).for_each(|(&x, y)| *y = x * tanh_sigmoid(x).0),
+        }
     }
-}
 
-/// `d = d · gelu'(x)`.
-#[inline(always)]
-pub(super) fn backward_in_place(kind: Gelu, x: &[f32], d: &mut [f32]) {
-    let slope = |x: f32, (phi, derivative): (f32, f32)| x.mul_add(derivative, phi);
-    match kind {
-        Gelu::Erf => x.iter().zip(d).for_each(|(&x, d)| *d *= slope(x, normal(x))),
-        Gelu::Tanh => x.iter().zip(d).for_each(|(&x, d)| *d *= slope(x, tanh_sigmoid(x))),
+    /// `d = d · gelu'(x)`.
+    pub(super) fn backward_in_place(kind: Gelu, x: &[f32], d: &mut [f32]) {
+        let slope = |x: f32, (phi, derivative): (f32, f32)| x.mul_add(derivative, phi);
+        match kind {
+            Gelu::Erf => x.iter().zip(d).for_each(|(&x, d)| *d *= slope(x, normal(x))),
+            Gelu::Tanh => x.iter().zip(d).for_each(|(&x, d)| *d *= slope(x, tanh_sigmoid(x))),
+        }
     }
 }
 
@@ -77,13 +77,13 @@ pub(super) fn gelu<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, kind: Gelu)
     const OP: &str = "gelu";
     let data = read(OP, "input", x)?;
     let mut y = unwritten(data.len());
-    parallel::zip(&mut y, data, |y, x| vectorised(|| forward(kind, x, y)));
+    parallel::zip(&mut y, data, |y, x| forward(kind, x, y));
     let y = matrix(OP, x.device(), y, size(x))?;
     if T::OWNS_TAPE {
         let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
         tape.add_backward_op(move |gradients| {
             let mut d = y_slot.take(gradients)?;
-            parallel::zip(&mut d, x.data(), |d, x| vectorised(|| backward_in_place(kind, x, d)));
+            parallel::zip(&mut d, x.data(), |d, x| backward_in_place(kind, x, d));
             x_slot.add(gradients, d)
         });
     }

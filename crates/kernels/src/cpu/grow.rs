@@ -243,20 +243,28 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
     Ok(mixed)
 }
 
+vectorised! {
+    fn add_multiple(out: &mut [f32], w: f32, x: &[f32]) {
+        out.iter_mut().zip(x).for_each(|(o, x)| *o = w.mul_add(*x, *o));
+    }
+
+    fn product_sum(a: &[f32], b: &[f32]) -> f32 {
+        dot(a, b)
+    }
+}
+
 /// `out_i (+)= Σ_j w_ij x_j`; terms of weight 0 are left out, so that a mere selection of layers costs a copy.
 fn combine<O: AsMut<[f32]> + Send>(out: &mut [O], x: &[&[f32]], w: &[f32], mode: Mode) {
     let columns = x.len();
     for (out, w) in out.iter_mut().zip(w.chunks_exact(columns.max(1))) {
         out.as_mut().par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
-            vectorised(|| {
-                if mode == Mode::Set {
-                    out.fill(0.0);
-                }
-                for (x, &w) in x.iter().zip(w).filter(|(_, w)| **w != 0.0) {
-                    let x = &x[i * PIECE..][..out.len()];
-                    out.iter_mut().zip(x).for_each(|(o, x)| *o = w.mul_add(*x, *o));
-                }
-            });
+            if mode == Mode::Set {
+                out.fill(0.0);
+            }
+            for (x, &w) in x.iter().zip(w).filter(|(_, w)| **w != 0.0) {
+                let x = &x[i * PIECE..][..out.len()];
+                add_multiple(out, w, x);
+            }
         });
     }
 }
@@ -267,13 +275,11 @@ fn weight_gradient(dw: &mut [f32], mode: Mode, dy: &[&[f32]], x: &[&[f32]]) {
     let partials = parallel::collect(length.div_ceil(PIECE), |piece| {
         let range = piece * PIECE..length.min((piece + 1) * PIECE);
         let mut partial = vec![0.0; dy.len() * x.len()];
-        vectorised(|| {
-            for (dy, partial) in dy.iter().zip(partial.chunks_exact_mut(x.len())) {
-                for (x, partial) in x.iter().zip(partial) {
-                    *partial = dot(&dy[range.clone()], &x[range.clone()]);
-                }
+        for (dy, partial) in dy.iter().zip(partial.chunks_exact_mut(x.len())) {
+            for (x, partial) in x.iter().zip(partial) {
+                *partial = product_sum(&dy[range.clone()], &x[range.clone()]);
             }
-        });
+        }
         partial
     });
     super::linear::add_partials(dw, mode, &partials);

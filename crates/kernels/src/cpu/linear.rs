@@ -91,6 +91,13 @@ impl Record {
     }
 }
 
+vectorised! {
+    /// `sum += value`.
+    pub(super) fn add_to(sum: &mut [f32], value: &[f32]) {
+        sum.iter_mut().zip(value).for_each(|(s, v)| *s += v);
+    }
+}
+
 /// `out += Σ_n dy_n` over one block of columns, in fixed groups of rows.
 pub(super) fn sum_rows(out: &mut [f32], mode: Mode, dy: &[f32], offset: usize, stride: usize) {
     let width = out.len();
@@ -98,12 +105,9 @@ pub(super) fn sum_rows(out: &mut [f32], mode: Mode, dy: &[f32], offset: usize, s
     let group = parallel::rows_per_task(width);
     let partial = parallel::collect(rows.div_ceil(group), |i| {
         let mut sum = vec![0.0; width];
-        vectorised(|| {
-            for row in i * group..rows.min((i + 1) * group) {
-                let dy = &dy[row * stride + offset..][..width];
-                sum.iter_mut().zip(dy).for_each(|(s, d)| *s += d);
-            }
-        });
+        for row in i * group..rows.min((i + 1) * group) {
+            add_to(&mut sum, &dy[row * stride + offset..][..width]);
+        }
         sum
     });
     add_partials(out, mode, &partial);
@@ -152,11 +156,7 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
             })
             .collect();
         parallel::rows(&mut y, stride, |_, rows| {
-            vectorised(|| {
-                for row in rows.chunks_exact_mut(stride) {
-                    row.iter_mut().zip(&bias).for_each(|(y, b)| *y += b);
-                }
-            });
+            rows.chunks_exact_mut(stride).for_each(|row| add_to(row, &bias));
         });
     }
     let y = matrix(op, x.device(), y, (tokens, stride))?;
@@ -194,14 +194,12 @@ pub(super) fn linear_gelu<T: Tape<f32, Cpu>>(
     product(Target::new(&mut before, tokens, outputs), Mode::Set, 1.0, View::new(x_data, tokens, inputs), w);
     let mut y = unwritten(tokens * outputs);
     parallel::rows2((&mut y, outputs), (&mut before, outputs), |_, y, before| {
-        vectorised(|| {
-            for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
-                if let Some(bias) = checked.bias {
-                    before.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
-                }
-                gelu::forward(kind, before, y);
+        for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
+            if let Some(bias) = checked.bias {
+                add_to(before, bias);
             }
-        });
+            gelu::forward(kind, before, y);
+        }
     });
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
     if T::OWNS_TAPE {
@@ -209,7 +207,7 @@ pub(super) fn linear_gelu<T: Tape<f32, Cpu>>(
         let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
         tape.add_backward_op(move |gradients| {
             let mut dz = y_slot.take(gradients)?;
-            parallel::zip(&mut dz, &before, |d, z| vectorised(|| gelu::backward_in_place(kind, z, d)));
+            parallel::zip(&mut dz, &before, |d, z| gelu::backward_in_place(kind, z, d));
             drop(before);
             record.backward(gradients, (x.data(), &x_slot, inputs), (&dz, 0, outputs))
         });

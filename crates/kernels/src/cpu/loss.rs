@@ -84,12 +84,10 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
         product(Target::new(logits, rows.len(), vocabulary), Mode::Set, 1.0, x, w.t());
         let mut losses = vec![0.0; rows.len()];
         parallel::rows2((logits, vocabulary), (&mut losses, 1), |first, logits, losses| {
-            vectorised(|| {
-                for (j, (z, loss)) in logits.chunks_exact_mut(vocabulary).zip(losses).enumerate() {
-                    let target = targets[rows[first + j]] as usize;
-                    *loss = row(z, bias, target, T::OWNS_TAPE.then_some(share));
-                }
-            });
+            for (j, (z, loss)) in logits.chunks_exact_mut(vocabulary).zip(losses).enumerate() {
+                let target = targets[rows[first + j]] as usize;
+                *loss = row(z, bias, target, T::OWNS_TAPE.then_some(share));
+            }
         });
         total += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
         if let Some(d) = &mut unscaled {
@@ -135,24 +133,25 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
     Ok(loss)
 }
 
-/// One row's loss; with `share` its logits become `share · (softmax − onehot(target))`.
-#[inline(always)]
-fn row(z: &mut [f32], bias: Option<&[f32]>, target: usize, share: Option<f32>) -> f32 {
-    if let Some(bias) = bias {
-        z.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
+vectorised! {
+    /// One row's loss; with `share` its logits become `share · (softmax − onehot(target))`.
+    fn row(z: &mut [f32], bias: Option<&[f32]>, target: usize, share: Option<f32>) -> f32 {
+        if let Some(bias) = bias {
+            z.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
+        }
+        let (top, wanted) = (max(z), z[target]);
+        let sum;
+        if let Some(share) = share {
+            z.iter_mut().for_each(|z| *z = exp(*z - top));
+            sum = sum_of(z, |v| v);
+            let factor = share / sum;
+            z.iter_mut().for_each(|z| *z *= factor);
+            z[target] -= share;
+        } else {
+            sum = sum_of(z, |v| exp(v - top));
+        }
+        sum.ln() + (top - wanted)
     }
-    let (top, wanted) = (max(z), z[target]);
-    let sum;
-    if let Some(share) = share {
-        z.iter_mut().for_each(|z| *z = exp(*z - top));
-        sum = sum_of(z, |v| v);
-        let factor = share / sum;
-        z.iter_mut().for_each(|z| *z *= factor);
-        z[target] -= share;
-    } else {
-        sum = sum_of(z, |v| exp(v - top));
-    }
-    sum.ln() + (top - wanted)
 }
 
 fn scaled(mut d: Vec<f32>, scale: f32) -> Vec<f32> {

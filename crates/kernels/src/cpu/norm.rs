@@ -6,7 +6,7 @@
 
 use super::buffers::{Kept, expect, matrix, read, size, unwritten};
 use super::gradient::Slot;
-use super::linear::add_partials;
+use super::linear::{add_partials, add_to};
 use super::parallel;
 use super::simd::{sum_of, vectorised};
 use crate::{Cpu, Gradients, LayerNorm, Matrix, Result, Tape};
@@ -22,14 +22,20 @@ fn statistics(x: &[f32], eps: f32) -> (f32, f32) {
     (mean, 1.0 / (variance + eps).sqrt())
 }
 
-/// One row: y and its statistics.
-#[inline(always)]
-fn forward_row(x: &[f32], (gain, bias, eps): (&[f32], &[f32], f32), y: &mut [f32], kept: &mut [f32]) {
-    let (mean, inverse) = statistics(x, eps);
-    for (((y, &x), &gain), &bias) in y.iter_mut().zip(x).zip(gain).zip(bias) {
-        *y = ((x - mean) * inverse).mul_add(gain, bias);
+vectorised! {
+    /// One row: y and its statistics.
+    fn forward_row(x: &[f32], parts: (&[f32], &[f32], f32), y: &mut [f32], kept: &mut [f32]) {
+        let (gain, bias, eps) = parts;
+        let (mean, inverse) = statistics(x, eps);
+        for (((y, &x), &gain), &bias) in y.iter_mut().zip(x).zip(gain).zip(bias) {
+            *y = ((x - mean) * inverse).mul_add(gain, bias);
+        }
+        kept.copy_from_slice(&[mean, inverse]);
     }
-    kept.copy_from_slice(&[mean, inverse]);
+
+    fn sum_row(a: &[f32], b: &[f32], sum: &mut [f32]) {
+        sum.iter_mut().zip(a).zip(b).for_each(|((s, a), b)| *s = a + b);
+    }
 }
 
 struct Checked<'a> {
@@ -90,18 +96,15 @@ impl Record {
             .enumerate()
             .map(|(task, dy)| {
                 let (mut d_gain, mut d_bias) = (vec![0.0; width], vec![0.0; width]);
-                vectorised(|| {
-                    for (i, dy) in dy.chunks_exact_mut(width).enumerate() {
-                        let row = task * group + i;
-                        let (mean, inverse) = (self.statistics[2 * row], self.statistics[2 * row + 1]);
-                        let direct = direct.map(|direct| &direct[row * width..][..width]);
-                        let x = &x[row * width..][..width];
-                        backward_row(x, gain, (mean, inverse), dy, &mut d_gain, &mut d_bias);
-                        if let Some(direct) = direct {
-                            dy.iter_mut().zip(direct).for_each(|(d, direct)| *d += direct);
-                        }
+                for (i, dy) in dy.chunks_exact_mut(width).enumerate() {
+                    let row = task * group + i;
+                    let statistics = (self.statistics[2 * row], self.statistics[2 * row + 1]);
+                    let x = &x[row * width..][..width];
+                    backward_row(x, gain, statistics, dy, &mut d_gain, &mut d_bias);
+                    if let Some(direct) = direct {
+                        add_to(dy, &direct[row * width..][..width]);
                     }
-                });
+                }
                 (d_gain, d_bias)
             })
             .collect();
@@ -111,35 +114,37 @@ impl Record {
     }
 }
 
-#[inline(always)]
-fn backward_row(
-    x: &[f32],
-    gain: &[f32],
-    (mean, inverse): (f32, f32),
-    dy: &mut [f32],
-    d_gain: &mut [f32],
-    d_bias: &mut [f32],
-) {
-    let n = x.len();
-    let (x, gain, dy) = (&x[..n], &gain[..n], &mut dy[..n]);
-    let (d_gain, d_bias) = (&mut d_gain[..n], &mut d_bias[..n]);
-    const LANES: usize = 16;
-    let (mut sum, mut product) = ([0.0; LANES], [0.0; LANES]);
-    for start in (0..n).step_by(LANES) {
-        let end = n.min(start + LANES);
-        for i in start..end {
-            let (normal, lane) = ((x[i] - mean) * inverse, i - start);
-            let g = dy[i] * gain[i];
-            d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
-            d_bias[i] += dy[i];
-            sum[lane] += g;
-            product[lane] = g.mul_add(normal, product[lane]);
+vectorised! {
+    /// dy becomes dx; dγ and dβ are added to. `kept`: mean and 1/√(var + ε).
+    fn backward_row(
+        x: &[f32],
+        gain: &[f32],
+        kept: (f32, f32),
+        dy: &mut [f32],
+        d_gain: &mut [f32],
+        d_bias: &mut [f32],
+    ) {
+        let (n, (mean, inverse)) = (x.len(), kept);
+        let (x, gain, dy) = (&x[..n], &gain[..n], &mut dy[..n]);
+        let (d_gain, d_bias) = (&mut d_gain[..n], &mut d_bias[..n]);
+        const LANES: usize = 16;
+        let (mut sum, mut product) = ([0.0; LANES], [0.0; LANES]);
+        for start in (0..n).step_by(LANES) {
+            let end = n.min(start + LANES);
+            for i in start..end {
+                let (normal, lane) = ((x[i] - mean) * inverse, i - start);
+                let g = dy[i] * gain[i];
+                d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
+                d_bias[i] += dy[i];
+                sum[lane] += g;
+                product[lane] = g.mul_add(normal, product[lane]);
+            }
         }
-    }
-    let (sum, product) = (sum.iter().sum::<f32>() / n as f32, product.iter().sum::<f32>() / n as f32);
-    for i in 0..n {
-        let normal = (x[i] - mean) * inverse;
-        dy[i] = inverse * (-normal).mul_add(product, dy[i] * gain[i] - sum);
+        let (sum, product) = (sum.iter().sum::<f32>() / n as f32, product.iter().sum::<f32>() / n as f32);
+        for i in 0..n {
+            let normal = (x[i] - mean) * inverse;
+            dy[i] = inverse * (-normal).mul_add(product, dy[i] * gain[i] - sum);
+        }
     }
 }
 
@@ -155,12 +160,10 @@ pub(super) fn layer_norm<T: Tape<f32, Cpu>>(
     let checked = Checked::new(OP, &norm, width)?;
     let (mut y, mut statistics) = (unwritten(data.len()), unwritten(tokens * 2));
     parallel::rows2((&mut y, width), (&mut statistics, 2), |first, y, statistics| {
-        vectorised(|| {
-            let x = data[first * width..].chunks_exact(width);
-            for ((y, x), kept) in y.chunks_exact_mut(width).zip(x).zip(statistics.chunks_exact_mut(2)) {
-                forward_row(x, checked.parts(), y, kept);
-            }
-        });
+        let x = data[first * width..].chunks_exact(width);
+        for ((y, x), kept) in y.chunks_exact_mut(width).zip(x).zip(statistics.chunks_exact_mut(2)) {
+            forward_row(x, checked.parts(), y, kept);
+        }
     });
     let y = matrix(OP, x.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
@@ -189,15 +192,13 @@ pub(super) fn add_layer_norm<T: Tape<f32, Cpu>>(
     let checked = Checked::new(OP, &norm, width)?;
     let (mut sum, mut y, mut statistics) = (unwritten(x_data.len()), unwritten(x_data.len()), unwritten(tokens * 2));
     parallel::rows3((&mut sum, width), (&mut y, width), (&mut statistics, 2), |first, sum, y, statistics| {
-        vectorised(|| {
-            let x = x_data[first * width..].chunks_exact(width);
-            let residual = residual_data[first * width..].chunks_exact(width);
-            let outputs = sum.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
-            for (((x, residual), (sum, y)), kept) in x.zip(residual).zip(outputs).zip(statistics.chunks_exact_mut(2)) {
-                sum.iter_mut().zip(x).zip(residual).for_each(|((s, x), r)| *s = x + r);
-                forward_row(sum, checked.parts(), y, kept);
-            }
-        });
+        let x = x_data[first * width..].chunks_exact(width);
+        let residual = residual_data[first * width..].chunks_exact(width);
+        let outputs = sum.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
+        for (((x, residual), (sum, y)), kept) in x.zip(residual).zip(outputs).zip(statistics.chunks_exact_mut(2)) {
+            sum_row(x, residual, sum);
+            forward_row(sum, checked.parts(), y, kept);
+        }
     });
     let sum = matrix(OP, x.device(), sum, (tokens, width))?;
     let y = matrix(OP, x.device(), y, (tokens, width))?;

@@ -1,25 +1,67 @@
 //! Loops that the compiler turns into vector instructions of the machine it runs on, and the functions used in them.
 //!
-//! [`vectorised`] compiles its closure several times (AVX-512, AVX2, baseline) and picks at run time. What is called in
-//! the closure must be inlined to take part, hence the `#[inline(always)]`. Sums go over a fixed number of lanes
-//! and use explicit fused multiply-adds, so that a result does not depend on the vector width that was picked.
+//! A function defined in [`vectorised!`] is compiled for AVX-512, for AVX2 and for the baseline, and picks at run time.
+//! What it calls must be `#[inline(always)]` to take part. Sums go over a fixed number of lanes and use explicit fused
+//! multiply-adds, so that a result does not depend on the vector width that was picked.
+
+/// Defines a function in a version for each instruction set; a call runs the best that this machine has.
+macro_rules! vectorised {
+    ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
+        $(#[$meta])*
+        $visibility fn $name($($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn anywhere($($argument: $type),*) $(-> $result)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                fn avx512($($argument: $type),*) $(-> $result)? {
+                    anywhere($($argument),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($argument: $type),*) $(-> $result)? {
+                    anywhere($($argument),*)
+                }
+                #[allow(unsafe_code)]
+                match $crate::cpu::simd::level() {
+                    // SAFETY: `level` has found all the features that the version is compiled for.
+                    $crate::cpu::simd::Level::Avx512 => return unsafe { avx512($($argument),*) },
+                    // SAFETY: as above.
+                    $crate::cpu::simd::Level::Avx2 => return unsafe { avx2($($argument),*) },
+                    $crate::cpu::simd::Level::Baseline => {}
+                }
+            }
+            anywhere($($argument),*)
+        }
+    )+};
+}
+pub(super) use vectorised;
+
+/// What this machine offers.
+#[cfg(target_arch = "x86_64")]
+pub(super) enum Level {
+    Avx512,
+    Avx2,
+    Baseline,
+}
+
+/// Detected once; afterwards a few loads.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn level() -> Level {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match (avx2, avx512) {
+        (true, true) => Level::Avx512,
+        (true, false) => Level::Avx2,
+        _ => Level::Baseline,
+    }
+}
 
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.
 const LANES: usize = 32;
-
-/// Runs `work` compiled for the best instruction set of this machine.
-#[inline(always)]
-pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    struct Work<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Work<F> {
-        type Output = R;
-        #[inline(always)]
-        fn call(self) -> R {
-            (self.0)()
-        }
-    }
-    pulp::Arch::new().dispatch(Work(work))
-}
 
 #[inline(always)]
 fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
@@ -126,14 +168,28 @@ mod tests {
         assert!(exp(f32::NAN).is_nan());
     }
 
+    vectorised! {
+        fn total_of(x: &[f32]) -> f32 {
+            sum_of(x, |v| v)
+        }
+
+        fn squares_of(x: &[f32]) -> f32 {
+            dot(x, x)
+        }
+
+        fn max_of(x: &[f32]) -> f32 {
+            max(x)
+        }
+    }
+
     #[test]
     fn sums_and_maxima_are_right_at_any_length() {
         for n in [0, 1, 5, 31, 32, 33, 64, 97, 1000] {
             let x: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32) - 50.0).collect();
             let total: f32 = x.iter().sum();
             let squares: f32 = x.iter().map(|v| v * v).sum();
-            assert_eq!(vectorised(|| (sum_of(&x, |v| v), dot(&x, &x))), (total, squares), "length {n}");
-            assert_eq!(vectorised(|| max(&x)), x.iter().copied().fold(f32::MIN, f32::max), "length {n}");
+            assert_eq!((total_of(&x), squares_of(&x)), (total, squares), "length {n}");
+            assert_eq!(max_of(&x), x.iter().copied().fold(f32::MIN, f32::max), "length {n}");
         }
     }
 }
