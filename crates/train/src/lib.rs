@@ -1,6 +1,55 @@
 //! The training loop: schedules, evaluation, checkpoints, resume.
 //!
-//! The loop trains an [`Objective`]: a model's weights, or a learned operator's factors with the model behind them.
+//! - [`TrainingConfig`] is the table `[training]` of an experiment: AdamW, its schedule, micro-batches, clipping.
+//! - [`Objective`] is what is trained: a model's weights ([`WeightsObjective`]), or, elsewhere, the factors of a learned operator
+//!   with the model behind them.
+//! - [`train_stage`] trains it as a [`StagePlan`] says, tells a [`Progress`] about it, and leaves [`MetricRow`]s, a [`Cost`], and
+//!   checkpoints. A process that is killed at any moment and started again ends with the same bits as one that never was.
+//!
+//! What a stage is part of (recipes, methods, directories of runs) is `ligo-experiment`'s.
+//!
+//! ```
+//! use ligo_kernels::Cpu;
+//! use ligo_models::{Model, ModelConfig, TokenBatch};
+//! use ligo_train::*;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let config: ModelConfig = serde_json::from_str(
+//!     r#"{ "family": "gpt2", "vocab_size": 10, "max_position_embeddings": 4, "hidden_size": 8,
+//!          "num_hidden_layers": 1, "num_attention_heads": 2 }"#,
+//! )?;
+//! let (device, model) = (Cpu::default(), Model::new(config)?);
+//! let parameters = model.fresh(&device, 1)?;
+//! let mut objective = WeightsObjective { model, parameters };
+//!
+//! // Counting: after n comes n + 1.
+//! let counting = |step: u64, _micro: usize| -> anyhow::Result<TokenBatch> {
+//!     let ids = (step as u32 % 6)..(step as u32 % 6 + 4);
+//!     let targets = ids.clone().map(|id| id as i32 + 1).collect();
+//!     Ok(TokenBatch { input_ids: ids.collect(), targets, batch_size: 1, sequence_length: 4, real_tokens: None })
+//! };
+//! let plan = StagePlan {
+//!     stage: "train".into(),
+//!     config: TrainingConfig { warmup_steps: 5, ..TrainingConfig::new(60, 1, 0.02) },
+//!     schedule_from: 0,
+//!     steps: 60,
+//!     flops_per_step: 1e6,
+//!     before: Cost::default(),
+//!     evaluate_every: 20,
+//!     seed: 1,
+//!     inputs: "counting".into(),
+//!     checkpoint_every: std::time::Duration::from_secs(20),
+//! };
+//! let directory = tempfile::tempdir()?;
+//! let validation = [counting(0, 0)?, counting(5, 0)?];
+//! let StageOutcome::Finished(result) = train_stage(
+//!     &device, &mut objective, &plan, &counting, &validation, directory.path(), &Silent, &StopFlag::default(),
+//! )? else { unreachable!("nobody asked it to stop") };
+//! assert_eq!(result.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 20, 40, 60]);
+//! assert!(result.rows[3].validation_loss < 0.5 * result.rows[0].validation_loss);
+//! # Ok(())
+//! # }
+//! ```
 
 mod batches;
 mod checkpoint;
@@ -20,6 +69,6 @@ pub use config::{InvalidTraining, Schedule, TrainingConfig};
 pub use cost::Cost;
 pub use error::TrainError;
 pub use objective::{Evaluated, Objective};
-pub use progress::{MetricRow, Progress, StepReport, StopFlag};
+pub use progress::{MetricRow, Progress, Silent, StepReport, StopFlag};
 pub use stage::{StageOutcome, StagePlan, StageResult, train_stage};
 pub use weights::WeightsObjective;

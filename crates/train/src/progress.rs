@@ -58,6 +58,17 @@ pub trait Progress: Send + Sync {
     fn stage_finished(&self, stage: &str);
 }
 
+/// Watches and says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn stage_started(&self, _: &str, _: u64, _: u64) {}
+    fn step(&self, _: &StepReport) {}
+    fn evaluated(&self, _: &MetricRow) {}
+    fn stage_finished(&self, _: &str) {}
+}
+
 /// Asks a run to stop at the next step, with a checkpoint. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct StopFlag(Arc<AtomicBool>);

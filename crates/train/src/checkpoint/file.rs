@@ -149,3 +149,58 @@ pub(super) fn read<D: Kernels>(path: &Path, plan: &Plan, tensors: &mut TensorsMu
 fn size<D: Kernels>(tensor: &Matrix<D>) -> (usize, usize) {
     *dfdx::shapes::HasShape::shape(tensor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cost, StagePlan, TrainingConfig};
+    use ligo_kernels::Cpu;
+    use std::time::Duration;
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_nothing_else_and_names_the_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("step-0000000001.safetensors");
+        std::fs::write(&path, "old").unwrap();
+        let error = write(&path, |file| {
+            file.write_all(b"half of the ne")?;
+            Err(io::ErrorKind::StorageFull.into())
+        })
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("step-0000000001.safetensors: the checkpoint cannot be written: "),
+            "{error}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_checkpoint_that_does_not_fit_is_an_error_wherever_the_space_ends() {
+        let plan = StagePlan {
+            stage: "train".into(),
+            config: TrainingConfig::new(1, 1, 0.1),
+            schedule_from: 0,
+            steps: 1,
+            flops_per_step: 0.0,
+            before: Cost::default(),
+            evaluate_every: 1,
+            seed: 0,
+            inputs: String::new(),
+            checkpoint_every: Duration::ZERO,
+        };
+        let matrices = [dfdx::tensor::TensorFromVec::tensor_from_vec(&Cpu::default(), vec![1.0_f32, 2.0], (1, 2))];
+        let tensors = Tensors { names: &["w".into()], weights: &matrices, first: &matrices, second: &matrices };
+        let written = |space: &mut [u8]| {
+            let mut file = io::Cursor::new(space);
+            write_into(&mut file, &Plan::new(&plan, &[]), &State::default(), &tensors)
+        };
+        let mut whole = io::Cursor::new(Vec::new());
+        write_into(&mut whole, &Plan::new(&plan, &[]), &State::default(), &tensors).unwrap();
+        let length = whole.into_inner().len();
+        assert!(written(&mut vec![0; length]).is_ok());
+        for space in [0, 7, 8, 100, length - 24, length - 1] {
+            assert!(written(&mut vec![0; space]).is_err(), "{space} bytes");
+        }
+    }
+}

@@ -79,3 +79,6 @@ pub fn train_stage<D: Kernels>(
 ) -> Result<StageOutcome, TrainError> {
     Run::begin(device, objective, plan, directory)?.go(batches, validation, progress, stop)
 }
+
+#[cfg(test)]
+mod tests;
