@@ -76,10 +76,7 @@ impl Chart {
     /// The figure over that axis.
     pub(super) fn new(figures: &Figures, metrics: &DataFrame, axis: Axis) -> Result<Self> {
         let lines = figures.rows.iter().map(|row| line(row, metrics, axis)).collect::<Result<Vec<_>>>()?;
-        let target = figures.target.mean.map(|loss| Level {
-            loss,
-            label: format!("target {}", number::loss(loss)),
-        });
+        let target = figures.target.mean.map(|loss| Level { loss, label: format!("target {}", number::loss(loss)) });
         let small = figures.small.as_ref().and_then(|small| small.mean);
         let small = small.map(|loss| Level { loss, label: format!("small model {}", number::loss(loss)) });
         let title = match axis {

@@ -22,7 +22,12 @@ pub(super) fn of_run(metrics: &DataFrame, label: &str, seed: u64) -> Result<Vec<
         .clone()
         .lazy()
         .filter(col("label").eq(lit(label)).and(col("seed").eq(lit(seed))))
-        .select([col("total_steps").cast(polars::prelude::DataType::Float64), col("flops"), col("wall_seconds"), col("validation_loss")])
+        .select([
+            col("total_steps").cast(polars::prelude::DataType::Float64),
+            col("flops"),
+            col("wall_seconds"),
+            col("validation_loss"),
+        ])
         .collect()?;
     evaluations(&run)
 }

@@ -145,7 +145,7 @@ fn with_savings(results: &Results, metrics: &DataFrame, runs: DataFrame) -> Resu
     let smoothing = results.experiment.report.smoothing;
     let mut found: Vec<Option<Saved>> = Vec::with_capacity(runs.height());
     for (label, seed) in labels.iter().zip(seeds.iter()) {
-        let (Some(label), Some(seed)) = (label, seed) else { continue };
+        let (label, seed) = label.zip(seed).context("a run without a label or a seed")?;
         let reference = curve::of_run(metrics, &results.experiment.report.reference, seed)?;
         let run = curve::of_run(metrics, label, seed)?;
         found.push(saved(&run, small_cost(results, label, seed), &reference, smoothing));

@@ -14,6 +14,17 @@ pub(super) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
+/// Decimals that show every tick as it is.
+pub(super) fn digits(ticks: &[f64]) -> usize {
+    let whole = |digits: &i32| {
+        ticks.iter().all(|tick| {
+            let scaled = tick * 10f64.powi(*digits);
+            (scaled - scaled.round()).abs() < 1e-6
+        })
+    };
+    (0..6).find(whole).unwrap_or(6) as usize
+}
+
 /// Moves labels apart: each as near to where it is wanted as a distance of `gap` allows, in the order of `wanted`, within
 /// `low..=high` if there is room for all.
 ///
@@ -80,6 +91,13 @@ mod tests {
             let found = ticks(low, high, wanted);
             assert_eq!(found.len(), expected.len(), "{found:?}");
             assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn ticks_are_written_with_the_decimals_that_they_need() {
+        for (ticks, expected) in [(vec![0.0, 5.0], 0), (vec![4.5, 4.75], 2), (vec![0.1 * 3.0, 0.4], 1), (vec![], 0)] {
+            assert_eq!(digits(&ticks), expected, "{ticks:?}");
         }
     }
 

@@ -21,8 +21,7 @@ use std::sync::Arc;
 /// Writes every evaluation of every run.
 pub(super) fn write_metrics(results: &Results, path: &Path) -> Result<()> {
     let batch = batch(results)?;
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     replace(path, |file| {
         let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
         writer.write(&batch)?;
@@ -32,8 +31,12 @@ pub(super) fn write_metrics(results: &Results, path: &Path) -> Result<()> {
 }
 
 fn batch(results: &Results) -> Result<RecordBatch> {
-    let rows: Vec<(&RunRecord, &MetricRow)> =
-        results.small.iter().chain(&results.methods).flat_map(|run| run.rows.iter().map(move |row| (run, row))).collect();
+    let rows: Vec<(&RunRecord, &MetricRow)> = results
+        .small
+        .iter()
+        .chain(&results.methods)
+        .flat_map(|run| run.rows.iter().map(move |row| (run, row)))
+        .collect();
     let text = |get: fn(&RunRecord, &MetricRow) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(|(run, row)| get(run, row))))
     };

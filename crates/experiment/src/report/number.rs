@@ -1,6 +1,7 @@
 //! How numbers are written in tables, figures and pages: few digits, SI prefixes, a real minus sign.
 
-const PREFIXES: [(f64, &str); 7] = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")];
+const PREFIXES: [(f64, &str); 7] =
+    [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")];
 
 /// What stands where there is no figure.
 pub(super) const NONE: &str = "–";
@@ -45,8 +46,7 @@ pub(super) fn perplexity(value: f64) -> String {
 /// Floating-point operations: `3.21 T`.
 pub(super) fn si(value: f64) -> String {
     // A little early, so that 999.96 does not become "1000".
-    let (scale, prefix) =
-        PREFIXES.into_iter().find(|(scale, _)| value.abs() >= scale * 0.9995).unwrap_or((1.0, ""));
+    let (scale, prefix) = PREFIXES.into_iter().find(|(scale, _)| value.abs() >= scale * 0.9995).unwrap_or((1.0, ""));
     let scaled = value / scale;
     let digits = match scaled.abs() {
         size if size >= 99.95 || value == 0.0 => 0,
@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn shares_are_percent_with_a_real_minus_and_no_minus_zero() {
-        for (share, text) in [(0.368, "36.8 %"), (-0.057, "−5.7 %"), (-0.0001, "0.0 %"), (0.0, "0.0 %"), (1.0, "100.0 %")] {
+        for (share, text) in
+            [(0.368, "36.8 %"), (-0.057, "−5.7 %"), (-0.0001, "0.0 %"), (0.0, "0.0 %"), (1.0, "100.0 %")]
+        {
             assert_eq!(percent(share), text);
         }
         assert_eq!(percent_spread(0.368, Some(0.004)), "36.8 ± 0.4 %");

@@ -24,16 +24,21 @@ pub(super) fn page(results: &Results, figures: &Figures, charts: &[Chart]) -> Re
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n\
          :root {{ {} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {} }} }}\n{}</style>\n</head>\n\
          <body>\n<main>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n{}</header>\n{}</main>\n</body>\n</html>\n",
         variables(&LIGHT),
         variables(&DARK),
         include_str!("page.css"),
-        escape(&prose::what_was_run(results, figures).join(" ")),
+        text(&prose::what_was_run(results, figures).join(" ")),
         findings(figures),
         sections.concat(),
     ))
+}
+
+/// Escaped prose whose figures and units stay on one line.
+fn text(sentence: &str) -> String {
+    escape(sentence).replace(" %", "\u{a0}%").replace(" × ", "\u{a0}×\u{a0}").replace(" ± ", "\u{a0}±\u{a0}")
 }
 
 /// A section; nothing if it has nothing to say.
@@ -46,7 +51,11 @@ fn section(id: &str, heading: &str, content: &str) -> String {
 
 fn findings(figures: &Figures) -> String {
     let sentences = prose::findings(figures);
-    sentences.iter().map(|sentence| format!("<p class=\"finding\">{}</p>\n", escape(sentence))).collect()
+    if sentences.is_empty() {
+        return String::new();
+    }
+    let sentences: String = sentences.iter().map(|sentence| format!("<p>{}</p>\n", text(sentence))).collect();
+    format!("<div class=\"findings\">\n{sentences}</div>\n")
 }
 
 /// A table that scrolls by itself where the screen is narrow, also from the keyboard.
@@ -63,14 +72,13 @@ fn savings(results: &Results, figures: &Figures) -> String {
         body.push_str(&format!("<tr{class}>"));
         for (column, cell) in table::cells(row, family).into_iter().enumerate() {
             let measured = escape(&cell.measured);
-            let paper = cell.paper.map(|paper| format!("<span class=\"paper\">{}</span>", escape(&paper)));
+            let paper = cell.paper.as_ref().map(|paper| format!("<span class=\"aside\">{}</span>", text(paper)));
             let paper = paper.unwrap_or_default();
             match column {
-                0 => body.push_str(&format!(
-                    "<th scope=\"row\" title=\"{}\">{}{measured}</th>",
-                    escape(&row.summary),
-                    swatch(row)
-                )),
+                0 => body.push_str(&format!("<th scope=\"row\">{}{measured}</th>", swatch(row))),
+                _ if cell.measured.starts_with(char::is_alphabetic) => {
+                    body.push_str(&format!("<td class=\"words\">{measured}{paper}</td>"));
+                }
                 _ => body.push_str(&format!("<td>{measured}{paper}</td>")),
             }
         }
@@ -79,7 +87,7 @@ fn savings(results: &Results, figures: &Figures) -> String {
     let table = format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n");
     let notes: String = prose::how_to_read(results, figures)
         .iter()
-        .map(|paragraph| format!("<p class=\"note\">{}</p>\n", escape(paragraph)))
+        .map(|paragraph| format!("<p class=\"note\">{}</p>\n", text(paragraph)))
         .collect();
     scrolling("Savings of every method", &table) + &notes
 }
@@ -97,7 +105,7 @@ fn curves(figures: &Figures, charts: &[Chart]) -> String {
                  <figcaption>{title}. {caption}</figcaption>\n</figure>\n",
                 title = escape(&chart.title),
                 svg = draw(chart, &PAGE, chart.axis.name()),
-                caption = escape(&prose::caption(figures)),
+                caption = text(&prose::caption(figures)),
             )
         })
         .collect()
@@ -107,11 +115,11 @@ fn stages(results: &Results, figures: &Figures) -> String {
     let mut body = String::new();
     let small: Vec<&RunRecord> = results.small.iter().collect();
     if !small.is_empty() {
-        body.push_str(&stages_of("small model (given)", "", &small));
+        body.push_str(&stages_of("small model", "", "Taken as given; charged in a column of its own.", &small));
     }
     for row in &figures.rows {
         let runs: Vec<&RunRecord> = results.methods.iter().filter(|run| run.label == row.label).collect();
-        body.push_str(&stages_of(&row.title, &swatch(row), &runs));
+        body.push_str(&stages_of(&row.title, &swatch(row), &row.summary, &runs));
     }
     let columns = ["Method", "Stage", "What it did", "Steps", "Tokens", "FLOPs", "Wall time"];
     let head: String = columns
@@ -126,7 +134,7 @@ fn stages(results: &Results, figures: &Figures) -> String {
 }
 
 /// The stages of a row: steps, tokens and FLOPs are the same with every seed, the time is the mean.
-fn stages_of(title: &str, swatch: &str, runs: &[&RunRecord]) -> String {
+fn stages_of(title: &str, swatch: &str, summary: &str, runs: &[&RunRecord]) -> String {
     let Some(first) = runs.first() else { return String::new() };
     let rows = first.stages.len();
     let mut body = String::from("<tbody>\n");
@@ -134,7 +142,11 @@ fn stages_of(title: &str, swatch: &str, runs: &[&RunRecord]) -> String {
         let times: Vec<f64> =
             runs.iter().filter_map(|run| run.stages.get(index)).map(|stage| stage.cost.wall_seconds).collect();
         let name = match index {
-            0 => format!("<th scope=\"rowgroup\" rowspan=\"{rows}\">{swatch}{}</th>", escape(title)),
+            0 => format!(
+                "<th scope=\"rowgroup\" rowspan=\"{rows}\">{swatch}{}<span class=\"aside\">{}</span></th>",
+                escape(title),
+                text(summary)
+            ),
             _ => String::new(),
         };
         let action = match stage.action {
@@ -181,7 +193,10 @@ fn operators(results: &Results, figures: &Figures) -> String {
         "<p>The validation loss of the large model that the operator makes of the small one, at the operator's start and after \
          its last step.{}</p>\n{}",
         escape(&small.unwrap_or_default()),
-        scrolling("Loss of the learnt operators", &format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n")),
+        scrolling(
+            "Loss of the learnt operators",
+            &format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n")
+        ),
     )
 }
 

@@ -54,7 +54,13 @@ pub(super) const PAGE: Palette = Palette {
     reference: "var(--reference)",
     scratch: "var(--scratch)",
     ligo: "var(--ligo)",
-    baselines: ["var(--baseline-0)", "var(--baseline-1)", "var(--baseline-2)", "var(--baseline-3)", "var(--baseline-4)"],
+    baselines: [
+        "var(--baseline-0)",
+        "var(--baseline-1)",
+        "var(--baseline-2)",
+        "var(--baseline-3)",
+        "var(--baseline-4)",
+    ],
 };
 
 impl Palette {
@@ -97,7 +103,9 @@ mod tests {
     fn every_colour_that_writes_is_readable_on_its_surface() {
         for palette in [&LIGHT, &DARK] {
             let surface = luminance(palette.surface);
-            for colour in palette.colours().into_iter().filter(|colour| ![palette.surface, palette.grid].contains(colour)) {
+            for colour in
+                palette.colours().into_iter().filter(|colour| ![palette.surface, palette.grid].contains(colour))
+            {
                 let own = luminance(colour);
                 let contrast = (own.max(surface) + 0.05) / (own.min(surface) + 0.05);
                 assert!(contrast >= 4.5, "{colour} on {}: {contrast:.2}", palette.surface);

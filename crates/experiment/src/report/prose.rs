@@ -1,7 +1,7 @@
 //! The sentences around the table: what was run, against what target, how a saving is defined. Plain text; who shows it
 //! escapes it.
 
-use super::figures::{Figures, Role};
+use super::figures::{Figures, Role, Row};
 use super::number;
 use crate::record::{Results, RunRecord};
 use ligo_models::{Family, ModelConfig};
@@ -12,7 +12,7 @@ pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> 
     let (small, large) = (&experiment.small, &experiment.large);
     let data = &results.data;
     let models = format!(
-        "A {} of {}{} was grown into {}{}, on {} ({} tokens to train on, a vocabulary of {}).",
+        "A {} of {}{} was grown into {}{}, on the text {} ({} tokens to train on, a vocabulary of {}).",
         family(small.family),
         size(small),
         weights(results.small.first()),
@@ -24,10 +24,10 @@ pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> 
     );
     let training = &experiment.training;
     let rows = format!(
-        "{} trained for {} steps of {} × {} tokens, {}.",
+        "{} trained for {} steps of {} sequences × {} tokens, {}.",
         match figures.rows.len() {
-            1 => "One row".into(),
-            rows => format!("{rows} rows"),
+            1 => "One row of the table was".into(),
+            rows => format!("The table's {rows} rows were"),
         },
         number::count(training.steps),
         training.batch_size,
@@ -50,7 +50,7 @@ fn size(model: &ModelConfig) -> String {
 }
 
 fn weights(run: Option<&RunRecord>) -> String {
-    run.map(|run| format!(" ({} weights)", number::si(run.parameters as f64))).unwrap_or_default()
+    run.map(|run| format!(" ({} weights)", number::count(run.parameters))).unwrap_or_default()
 }
 
 fn seeds(seeds: &[u64]) -> String {
@@ -123,21 +123,36 @@ fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
     ))
 }
 
-/// What came out, a sentence for each setting of LiGO.
+/// What came out: each setting of LiGO, then the best of the other rows, so that the first is not read alone.
 pub(super) fn findings(figures: &Figures) -> Vec<String> {
-    let ligo = figures.rows.iter().filter(|row| row.role == Role::Ligo);
-    ligo.filter(|row| row.comparable > 0)
-        .map(|row| match (row.flops_saved.mean, row.wall_saved.mean) {
-            (Some(flops), Some(wall)) => format!(
-                "{} reached {}'s final loss with {} of its FLOPs and {} of its time.",
-                row.title,
-                figures.reference,
-                number::percent(1.0 - flops),
-                number::percent(1.0 - wall),
-            ),
-            _ => format!("{} did not reach {}'s final loss with every seed.", row.title, figures.reference),
-        })
-        .collect()
+    let of_role =
+        |ligo: bool| figures.rows.iter().filter(move |row| (row.role == Role::Ligo) == ligo && row.comparable > 0);
+    let mut sentences: Vec<String> = of_role(true).map(|row| finding(row, figures)).collect();
+    let others = of_role(false).filter(|row| row.role != Role::Reference);
+    let best = others.filter(|row| row.flops_saved.mean.is_some()).max_by(|a, b| {
+        let saved = |row: &Row| row.flops_saved.mean.unwrap_or(f64::NEG_INFINITY);
+        saved(a).total_cmp(&saved(b))
+    });
+    if !sentences.is_empty() {
+        sentences.extend(best.map(|row| format!("Best of the other rows: {}", finding(row, figures))));
+    }
+    sentences
+}
+
+fn finding(row: &Row, figures: &Figures) -> String {
+    match (row.flops_saved.mean, row.wall_saved.mean) {
+        (Some(flops), Some(wall)) => format!(
+            "{} reached {}'s final loss with {} of its FLOPs and {} of its time.",
+            row.title,
+            figures.reference,
+            number::percent(1.0 - flops),
+            number::percent(1.0 - wall),
+        ),
+        _ if row.steps_to_target.reached() == 0 => {
+            format!("{} did not reach {}'s final loss.", row.title, figures.reference)
+        }
+        _ => format!("{} did not reach {}'s final loss with every seed.", row.title, figures.reference),
+    }
 }
 
 /// How to read the figures.

@@ -43,11 +43,11 @@ pub(super) fn saved(
     let cost = |axis: fn(&Evaluation) -> f64| {
         compare(reference, smoothing, axis)?.cost(&points(run, axis), Accounting::SmallGiven)
     };
-    let share = |axis: fn(&Evaluation) -> f64, accounting| {
-        match compare(reference, smoothing, axis)?.saving(&points(run, axis), accounting) {
-            Saving::Saved(share) => Some(share),
-            Saving::NotReached => None,
-        }
+    let share = |axis: fn(&Evaluation) -> f64, accounting| match compare(reference, smoothing, axis)?
+        .saving(&points(run, axis), accounting)
+    {
+        Saving::Saved(share) => Some(share),
+        Saving::NotReached => None,
     };
     Some(Saved {
         steps: cost(|row| row.steps)?,

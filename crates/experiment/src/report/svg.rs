@@ -5,7 +5,7 @@
 
 use super::chart::{Axis, Chart, Level, Line};
 use super::figures::Role;
-use super::layout::{spread, ticks};
+use super::layout::{digits, spread, ticks};
 use super::number;
 use super::palette::Palette;
 use std::fmt::Write;
@@ -42,7 +42,10 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
     // What matters most is drawn last, on top.
     let mut lines: Vec<&Line> = chart.lines.iter().collect();
     lines.sort_by_key(|line| line.role == Role::Ligo);
-    let _ = writeln!(svg, "<g clip-path=\"url(#{id}-frame)\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\">");
+    let _ = writeln!(
+        svg,
+        "<g clip-path=\"url(#{id}-frame)\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\">"
+    );
     for line in &lines {
         svg.push_str(&curves(line, &frame, palette));
     }
@@ -96,24 +99,26 @@ fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
     let Frame { right, end, low, high } = *frame;
     let mut svg = String::new();
     let losses = ticks(low, high, 6);
-    let digits = digits(&losses);
+    let loss_digits = digits(&losses).max(1);
     let _ = writeln!(svg, "<g fill=\"{}\">", palette.muted);
     for loss in losses {
         let y = frame.y(loss);
         let _ = writeln!(
             svg,
-            "<path d=\"M{LEFT} {y:.1}H{right:.1}\" stroke=\"{}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{loss:.digits$}</text>",
+            "<path d=\"M{LEFT} {y:.1}H{right:.1}\" stroke=\"{}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{loss:.loss_digits$}</text>",
             palette.grid,
             LEFT - 9.0,
             y + 4.5,
         );
     }
     let (scale, unit) = unit(chart.axis, end);
-    for cost in ticks(0.0, end / scale, 5) {
+    let costs = ticks(0.0, end / scale, 5);
+    let digits = digits(&costs);
+    for cost in costs {
         let x = frame.x(cost * scale);
         let _ = writeln!(
             svg,
-            "<path d=\"M{x:.1} {BOTTOM}v5\" stroke=\"{}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{cost}</text>",
+            "<path d=\"M{x:.1} {BOTTOM}v5\" stroke=\"{}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{cost:.digits$}</text>",
             palette.muted,
             BOTTOM + 20.0,
         );
@@ -129,17 +134,6 @@ fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
         TOP - 20.0,
     );
     svg
-}
-
-/// Decimals that show every tick as it is.
-fn digits(ticks: &[f64]) -> usize {
-    let shows = |digits: &i32| {
-        ticks.iter().all(|tick| {
-            let scaled = tick * 10f64.powi(*digits);
-            (scaled - scaled.round()).abs() < 1e-6
-        })
-    };
-    (1..=6).find(shows).unwrap_or(6) as usize
 }
 
 /// What one unit of the horizontal axis is, and its name.
@@ -195,7 +189,8 @@ fn curves(line: &Line, frame: &Frame, palette: &Palette) -> String {
         Role::Scratch => (1.9, " stroke-dasharray=\"2 5\""),
         _ => (1.9, ""),
     };
-    let _ = writeln!(svg, "<path d=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"{dashes}/>", path(&line.mean, frame));
+    let _ =
+        writeln!(svg, "<path d=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"{dashes}/>", path(&line.mean, frame));
     svg
 }
 
@@ -227,7 +222,7 @@ fn labels(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
     let lines: Vec<(&Line, (f64, f64))> =
         chart.lines.iter().zip(&ends).filter_map(|(line, end)| end.map(|end| (line, end))).collect();
     let wanted: Vec<f64> = lines.iter().map(|(_, (_, loss))| frame.y(loss.clamp(frame.low, frame.high))).collect();
-    let places = spread(&wanted, LABEL_GAP, TOP + 6.0, BOTTOM - 8.0);
+    let places = spread(&wanted, LABEL_GAP, TOP + 6.0, HEIGHT - 24.0);
     let text = frame.right + 22.0;
     let mut svg = String::new();
     for (((line, (cost, _)), y), place) in lines.iter().zip(&wanted).zip(&places) {

@@ -29,10 +29,8 @@ pub(super) struct Cell {
 /// The cells of a row, one for each of [`COLUMNS`].
 pub(super) fn cells(row: &Row, family: Family) -> [Cell; 9] {
     let plain = |measured: String| Cell { measured, paper: None };
-    let quoted = |measured: String, quoted: Option<Quoted>| Cell {
-        measured,
-        paper: quoted.map(|quoted| quoted.show(family)),
-    };
+    let quoted =
+        |measured: String, quoted: Option<Quoted>| Cell { measured, paper: quoted.map(|quoted| quoted.show(family)) };
     let (flops_charged, wall_charged) = (saved(row, &row.flops_saved_charged), saved(row, &row.wall_saved_charged));
     let charged =
         if flops_charged == wall_charged { flops_charged } else { format!("{flops_charged} / {wall_charged}") };
@@ -119,28 +117,31 @@ fn markdown_escape(text: &str) -> String {
     escaped
 }
 
+/// The columns that a terminal shows, by their place in [`COLUMNS`], and their short headings there.
+const TERMINAL: [(usize, &str); 5] =
+    [(0, "method"), (1, "FLOPs saved"), (2, "time saved"), (4, "final loss"), (6, "steps to target")];
+
 /// The table for the end of a run: few columns, aligned.
 pub(super) fn terminal(results: &Results, figures: &Figures) -> String {
-    let shown = [0, 1, 2, 4, 6];
     let family = results.experiment.large.family;
-    let mut lines = vec![shown.map(|column| COLUMNS[column].to_lowercase())];
+    let mut lines = vec![TERMINAL.map(|(_, heading)| heading.to_owned())];
     for row in &figures.rows {
         let cells = cells(row, family);
-        lines.push(shown.map(|column| cells[column].measured.clone()));
+        lines.push(TERMINAL.map(|(column, _)| cells[column].measured.clone()));
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..shown.len()).map(width).collect();
-    let mut text = String::new();
+    let mut widths = [0; TERMINAL.len()];
     for line in &lines {
-        let mut shown = String::new();
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let padding = " ".repeat(width - cell.chars().count());
-            match column {
-                0 => shown.push_str(&format!("{cell}{padding}")),
-                _ => shown.push_str(&format!("   {padding}{cell}")),
-            }
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
         }
-        text.push_str(shown.trim_end());
+    }
+    let mut text = String::new();
+    for [name, figures @ ..] in &lines {
+        let mut line = format!("{name:<width$}", width = widths[0]);
+        for (figure, width) in figures.iter().zip(&widths[1..]) {
+            line.push_str(&format!("   {figure:>width$}"));
+        }
+        text.push_str(line.trim_end());
         text.push('\n');
     }
     text.push('\n');

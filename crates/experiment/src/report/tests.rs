@@ -1,13 +1,295 @@
-//! What the whole report holds.
+//! What the files of a report hold, on results that nobody measured.
 
-use super::sample;
 use super::*;
+use crate::record::{Provenance, RunRecord};
+use polars::prelude::DataType;
+use std::collections::HashMap;
+
+/// The files of a report by name.
+fn report(results: &Results) -> HashMap<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    write(results, directory.path()).unwrap();
+    let files = std::fs::read_dir(directory.path()).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        let bytes = std::fs::read(entry.path()).unwrap();
+        (entry.file_name().into_string().unwrap(), String::from_utf8_lossy(&bytes).into_owned())
+    });
+    files.collect()
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
 
 #[test]
-fn look() {
-    for (name, results) in [("irregular", sample::irregular()), ("quickstart", sample::quickstart())] {
-        let directory = Path::new("/tmp/report-look").join(name);
-        write(&results, &directory).unwrap();
-        std::fs::write(directory.join("terminal.txt"), terminal_table(&results).unwrap()).unwrap();
+fn every_promised_file_is_there_and_the_same_results_give_the_same_bytes() {
+    let results = sample::irregular();
+    let files = report(&results);
+    let mut names: Vec<&str> = files.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let promised = [
+        "experiment.resolved.toml",
+        "loss-flops-dark.svg",
+        "loss-flops.svg",
+        "loss-wall-dark.svg",
+        "loss-wall.svg",
+        "metrics.parquet",
+        "report.html",
+        "summary.json",
+        "table.md",
+    ];
+    assert_eq!(names, promised);
+    assert_eq!(files, report(&results));
+}
+
+#[test]
+fn metrics_come_back_from_parquet_as_they_were() {
+    // More rows than one batch of the reader holds.
+    let seeds: Vec<u64> = (0..12).collect();
+    let results = sample::results(&seeds, &[("scratch", "scratch"), ("ligo", "ligo"), ("stackbert", "stackbert")]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.parquet");
+    metrics::write_metrics(&results, &path).unwrap();
+    let frame = read_metrics(&path).unwrap();
+
+    let runs: Vec<&RunRecord> = results.small.iter().chain(&results.methods).collect();
+    let rows: Vec<_> = runs.iter().flat_map(|run| &run.rows).collect();
+    assert!(rows.len() > 1024);
+    assert_eq!(frame.height(), rows.len());
+    for (name, expected) in [
+        ("label", DataType::String),
+        ("seed", DataType::UInt64),
+        ("total_steps", DataType::UInt64),
+        ("flops", DataType::Float64),
+        ("train_loss", DataType::Float64),
+    ] {
+        assert_eq!(frame.column(name).unwrap().dtype(), &expected, "{name}");
     }
+    let losses: Vec<Option<f64>> = frame.column("validation_loss").unwrap().f64().unwrap().iter().collect();
+    assert_eq!(losses, rows.iter().map(|row| Some(row.validation_loss)).collect::<Vec<_>>());
+    let train: Vec<Option<f64>> = frame.column("train_loss").unwrap().f64().unwrap().iter().collect();
+    assert_eq!(train, rows.iter().map(|row| row.train_loss).collect::<Vec<_>>());
+    assert!(train.contains(&None));
+    let labels: Vec<&str> = frame.column("label").unwrap().str().unwrap().iter().flatten().collect();
+    assert_eq!(labels, runs.iter().flat_map(|run| run.rows.iter().map(|_| run.label.as_str())).collect::<Vec<_>>());
+}
+
+#[test]
+fn metrics_that_cannot_be_read_are_an_error_that_names_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metrics.parquet");
+    metrics::write_metrics(&sample::irregular(), &path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    for path in [path, directory.path().join("none.parquet")] {
+        let message = format!("{:#}", read_metrics(&path).unwrap_err());
+        assert!(message.contains(path.to_str().unwrap()), "{message}");
+    }
+}
+
+#[test]
+fn the_table_has_spreads_the_papers_figures_and_no_number_where_the_target_was_missed() {
+    let files = report(&sample::irregular());
+    let rows: Vec<&str> = files["table.md"].lines().filter(|line| line.starts_with('|')).collect();
+    insta::assert_snapshot!(rows.join("\n"), @r"
+    | Method | FLOPs saved | Wall time saved | Small model charged: FLOPs / wall time | Final validation loss | Perplexity | Steps to target | Total FLOPs | Wall time |
+    |:---|---:|---:|---:|---:|---:|---:|---:|---:|
+    | scratch | – | – | – | 4.623 ± 0.005 | 101.9 ± 0.50 | 600 | 18.6 T | 67 s ± 1.4 s |
+    | ligo | 64.0 ± 0.4 %<br>*(paper: 22.5 %)* | 64.0 ± 0.6 %<br>*(paper, BERT: 40.7 %)* | 41.5 ± 0.4 % / 32.7 ± 1.2 % | 4.473 ± 0.005 | 87.66 ± 0.43 | 213 ± 3 | 19.9 T | 72 s ± 1.4 s |
+    | late &lt;&amp;> | reached with 1 of 2 seeds | reached with 1 of 2 seeds | reached with 1 of 2 seeds | 4.668 ± 0.083 | 106.7 ± 8.82 | reached with 1 of 2 seeds | 18.6 T | 67 s ± 1.4 s |
+    | never | not reached | not reached | not reached | 4.933 ± 0.005 | 138.9 ± 0.69 | not reached | 9.30 T | 33 s ± 0.7 s |
+    ");
+}
+
+#[test]
+fn a_second_scratch_row_carries_its_rate_and_a_reason() {
+    let files = report(&sample::quickstart());
+    let table = &files["table.md"];
+    assert!(table.contains("| scratch (rate 5e-4) | – | – | – |"), "{table}");
+    assert!(table.contains("| scratch-best-rate (rate 2e-3) |"), "{table}");
+    assert!(table.contains("Growing looks larger the lower the learning rate."), "{table}");
+    assert!(!report(&sample::irregular())["table.md"].contains("rate 5e-4"));
+}
+
+#[test]
+fn the_terminals_table_is_aligned() {
+    insta::assert_snapshot!(terminal_table(&sample::irregular()).unwrap(), @r"
+    method                   FLOPs saved                  time saved      final loss             steps to target
+    scratch                            –                           –   4.623 ± 0.005                         600
+    ligo                    64.0 ± 0.4 %                64.0 ± 0.6 %   4.473 ± 0.005                     213 ± 3
+    late <&>   reached with 1 of 2 seeds   reached with 1 of 2 seeds   4.668 ± 0.083   reached with 1 of 2 seeds
+    never                    not reached                 not reached   4.933 ± 0.005                 not reached
+
+    Target: the validation loss that scratch ended with, 4.627 ± 0.005 (the mean of its last 3 measurements); each seed has its own target.
+    ");
+}
+
+#[test]
+fn the_summary_is_the_same_when_only_clock_and_machine_differ() {
+    let results = sample::irregular();
+    let mut slower = results.clone();
+    slower.provenance = Provenance { threads: 7, date: "2027-01-01T00:00:00Z".into(), ..slower.provenance };
+    for (index, run) in slower.methods.iter_mut().chain(&mut slower.small).enumerate() {
+        for row in &mut run.rows {
+            row.wall_seconds *= 1.5 + index as f64;
+        }
+    }
+    let [first, second] = [results, slower].map(|results| json(&report(&results)["summary.json"]));
+    for key in ["experiment", "title", "seeds", "data", "target", "small", "metrics"] {
+        assert!(!first[key].is_null(), "{key}");
+        assert_eq!(first[key], second[key], "{key}");
+    }
+    assert_ne!(first["timing"], second["timing"]);
+    assert_ne!(first["provenance"], second["provenance"]);
+}
+
+#[test]
+fn the_summary_has_no_mean_where_a_seed_missed_the_target() {
+    let results = sample::irregular();
+    let summary = json(&report(&results)["summary.json"]);
+    let metrics = &summary["metrics"];
+    for (label, reached) in [("scratch", 2), ("ligo", 2), ("late <&>", 1), ("never", 0)] {
+        let row = &metrics[label];
+        assert_eq!(row["reached_target"], reached, "{label}");
+        assert_eq!(row["flops_saved"]["mean"].is_null(), reached < 2, "{label}");
+        assert_eq!(
+            row["flops_saved"]["per_seed"].as_array().unwrap().iter().filter(|saved| !saved.is_null()).count(),
+            reached
+        );
+        assert_eq!(summary["timing"][label]["wall_time_saved"]["mean"].is_null(), reached < 2, "{label}");
+    }
+    let ends: Vec<f64> = results
+        .methods
+        .iter()
+        .filter(|run| run.label == "ligo")
+        .map(|run| run.rows.last().unwrap().validation_loss)
+        .collect();
+    let loss = &metrics["ligo"]["final_validation_loss"];
+    assert_eq!(loss["per_seed"], serde_json::json!(ends));
+    let (mean, sd) = ((ends[0] + ends[1]) / 2.0, (ends[0] - ends[1]).abs() / 2f64.sqrt());
+    assert!((loss["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!((loss["sd"].as_f64().unwrap() - sd).abs() < 1e-12);
+    assert_eq!(metrics["ligo"]["operator_loss"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn charging_the_small_model_costs_the_methods_that_grow_it_and_no_other() {
+    let metrics = &json(&report(&sample::quickstart())["summary.json"])["metrics"];
+    for (label, grows) in [("scratch-best-rate", false), ("stackbert", false), ("bert2bert", true), ("ligo", true)] {
+        let saved = |key: &str| metrics[label][key]["mean"].as_f64().unwrap();
+        let (given, charged) = (saved("flops_saved"), saved("flops_saved_small_model_charged"));
+        assert_eq!(charged < given, grows, "{label}: {given} given, {charged} charged");
+    }
+}
+
+#[test]
+fn without_a_run_of_the_reference_nothing_is_compared() {
+    let mut results = sample::irregular();
+    results.methods.retain(|run| run.label != "scratch");
+    let files = report(&results);
+    assert!(files["table.md"].contains("| ligo | –<br>"), "{}", files["table.md"]);
+    assert!(!files["table.md"].contains("reached with"));
+    assert_eq!(json(&files["summary.json"])["metrics"]["ligo"]["flops_saved"]["mean"], serde_json::Value::Null);
+}
+
+/// Tags of a document, name and attributes, checked to be balanced and their attributes quoted.
+fn tags(document: &str, void: &[&str]) -> Vec<(String, String)> {
+    let (mut open, mut tags) = (Vec::new(), Vec::new());
+    let mut rest = document;
+    while let Some(start) = rest.find('<') {
+        let text = &rest[..start];
+        assert!(!text.contains('>') || open.last().is_some_and(|name| name == "style"), "a bare > in {text:?}");
+        for entity in text.split('&').skip(1) {
+            let name = entity.split(';').next().unwrap();
+            assert!(["amp", "lt", "gt", "quot", "#39"].contains(&name), "&{entity:?}");
+        }
+        let end = start + rest[start..].find('>').expect("a tag that ends");
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        if tag.starts_with('!') {
+            continue;
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let at_once = tag.ends_with('/');
+        let tag = tag.trim_end_matches('/');
+        let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+        assert!(!name.is_empty() && name.chars().all(char::is_alphanumeric), "<{tag}>");
+        assert!(attributes.matches('"').count().is_multiple_of(2), "<{tag}>");
+        assert_eq!(attributes.matches("=\"").count(), attributes.matches('"').count() / 2, "<{tag}>");
+        tags.push((name.to_owned(), attributes.to_owned()));
+        if !at_once && !void.contains(&name) {
+            open.push(name.to_owned());
+        }
+    }
+    assert_eq!(open, Vec::<String>::new());
+    tags
+}
+
+fn attribute(attributes: &str, name: &str) -> f64 {
+    let value = attributes.split_once(&format!(" {name}=\"")).and_then(|(_, rest)| rest.split_once('"')).unwrap().0;
+    value.parse().unwrap()
+}
+
+#[test]
+fn figures_are_well_formed_and_no_label_covers_another() {
+    let many: Vec<(String, &str)> = (0..9).map(|index| (format!("row-{index}"), "bert2bert")).collect();
+    let mut rows = vec![("scratch", "scratch"), ("never", "never")];
+    rows.extend(many.iter().map(|(label, method)| (label.as_str(), *method)));
+    for results in [sample::irregular(), sample::quickstart(), sample::results(&[3], &rows)] {
+        let files = report(&results);
+        let labels: std::collections::HashSet<&str> = results.methods.iter().map(|run| run.label.as_str()).collect();
+        for (name, svg) in files.iter().filter(|(name, _)| name.ends_with(".svg")) {
+            let mut places: Vec<f64> = tags(svg, &[])
+                .iter()
+                .filter(|(tag, attributes)| tag == "text" && attributes.contains("class=\"label\""))
+                .map(|(_, attributes)| attribute(attributes, "y"))
+                .collect();
+            places.sort_by(f64::total_cmp);
+            assert_eq!(places.len(), labels.len(), "{name}");
+            assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= 30.0), "{name}: {places:?}");
+            assert!(places.iter().all(|place| (14.0..=434.0).contains(place)), "{name}: {places:?}");
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{name}");
+            assert!(!svg.contains("var(--"), "{name}: a file's colours stand by themselves");
+        }
+    }
+}
+
+#[test]
+fn the_page_is_well_formed_escaped_and_asks_nobody_for_anything() {
+    let page = &report(&sample::irregular())["report.html"];
+    let tags = tags(page, &["meta", "link"]);
+    assert!(page.contains("<h1>Growing &lt;b&gt;bold&lt;/b&gt; &amp; &quot;quoted&quot; | models</h1>"));
+    for (tag, attributes) in &tags {
+        assert!(!["b", "script", "img", "iframe", "object"].contains(&tag.as_str()), "<{tag} {attributes}>");
+        for reference in ["src=\"", "href=\""] {
+            for value in attributes.split(reference).skip(1) {
+                assert!(value.starts_with('#') || value.starts_with("data:"), "<{tag} {attributes}>");
+            }
+        }
+    }
+    assert!(!page.contains("url(http") && !page.contains("@import"));
+    for part in [
+        "late &lt;&amp;&gt;",
+        "&lt;script&gt;",
+        "Some CPU &lt;16 cores&gt;",
+        "paper: 22.5\u{a0}%",
+        "prefers-color-scheme",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let distinct: std::collections::HashSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_an_error_that_names_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let message = format!("{:#}", write(&sample::irregular(), &file).unwrap_err());
+    assert!(message.contains("a-file/metrics.parquet"), "{message}");
 }
