@@ -24,6 +24,11 @@ pub(super) fn percent_spread(mean: f64, sd: Option<f64>) -> String {
     format!("{} %", spread(mean, sd, points))
 }
 
+/// Two shares in percent: `41.6 / 33.3 %`.
+pub(super) fn percent_pair(first: (f64, Option<f64>), second: (f64, Option<f64>)) -> String {
+    format!("{} / {} %", spread(first.0, first.1, points), spread(second.0, second.1, points))
+}
+
 fn points(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
     match text.strip_prefix('-') {
@@ -108,6 +113,8 @@ mod tests {
         }
         assert_eq!(percent_spread(0.368, Some(0.004)), "36.8 ± 0.4 %");
         assert_eq!(percent_spread(-0.1, None), "−10.0 %");
+        assert_eq!(percent_spread(0.25, Some(0.0)), "25.0 %");
+        assert_eq!(percent_pair((0.416, Some(0.003)), (-0.05, None)), "41.6 ± 0.3 / −5.0 %");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The colours of figures and page, light and dark, in one place. Chosen to stay apart for colour-blind readers and to be
-//! readable as text on their surface (contrast of at least 4.5 : 1); no line is told apart by colour alone.
+//! readable as text on their surface (contrast of at least 4.5 : 1); every line has its label at its end.
 
 use super::figures::Role;
 
 /// Baselines that have a colour of their own; further ones begin again.
-const BASELINES: usize = 5;
+const BASELINES: usize = 6;
 
 /// A set of colours.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) const LIGHT: Palette = Palette {
     reference: "#3d444d",
     scratch: "#6e7781",
     ligo: "#c8400a",
-    baselines: ["#0a62a8", "#08786b", "#97407f", "#866000", "#5b54c4"],
+    baselines: ["#0a62a8", "#08786b", "#97407f", "#866000", "#5b54c4", "#4a6a0c"],
 };
 
 pub(super) const DARK: Palette = Palette {
@@ -42,7 +42,7 @@ pub(super) const DARK: Palette = Palette {
     reference: "#c9d1d9",
     scratch: "#8d96a0",
     ligo: "#ff8f4f",
-    baselines: ["#62aef5", "#3fcfb4", "#e796cd", "#dcae3c", "#b3acff"],
+    baselines: ["#62aef5", "#3fcfb4", "#e796cd", "#dcae3c", "#b3acff", "#a5c84a"],
 };
 
 /// For figures inside the page: the page's style sheet says which of the two holds ([`variables`]).
@@ -60,6 +60,7 @@ pub(super) const PAGE: Palette = Palette {
         "var(--baseline-2)",
         "var(--baseline-3)",
         "var(--baseline-4)",
+        "var(--baseline-5)",
     ],
 };
 
@@ -75,8 +76,8 @@ impl Palette {
     }
 
     fn colours(&self) -> [&'static str; 7 + BASELINES] {
-        let [a, b, c, d, e] = self.baselines;
-        [self.surface, self.text, self.muted, self.grid, self.reference, self.scratch, self.ligo, a, b, c, d, e]
+        let [a, b, c, d, e, f] = self.baselines;
+        [self.surface, self.text, self.muted, self.grid, self.reference, self.scratch, self.ligo, a, b, c, d, e, f]
     }
 }
 

@@ -6,15 +6,13 @@
 use super::chart::{Axis, Chart, Level, Line};
 use super::figures::Role;
 use super::layout::{digits, spread, ticks};
-use super::number;
 use super::palette::Palette;
 use std::fmt::Write;
 
 const WIDTH: f64 = 800.0;
-const HEIGHT: f64 = 450.0;
+const LEAST_HEIGHT: f64 = 450.0;
 const LEFT: f64 = 58.0;
 const TOP: f64 = 44.0;
-const BOTTOM: f64 = HEIGHT - 54.0;
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 /// Height of a label and its note together.
 const LABEL_GAP: f64 = 37.0;
@@ -22,17 +20,18 @@ const LABEL_GAP: f64 = 37.0;
 /// The figure as an `<svg>` element. `id` sets its element ids apart from those of other figures on the same page.
 pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
     let frame = Frame::of(chart);
+    let Frame { height, bottom, .. } = frame;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          role=\"img\" aria-labelledby=\"{id}-title {id}-desc\" font-family=\"{FONT}\" font-size=\"13\">\n\
          <title id=\"{id}-title\">{}</title>\n<desc id=\"{id}-desc\">{}</desc>\n\
          <clipPath id=\"{id}-frame\"><rect x=\"{}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/></clipPath>\n\
-         <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"{}\"/>\n",
+         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>\n",
         escape(&chart.title),
         escape(&chart.description),
         LEFT - 1.0,
         frame.right - LEFT + 2.0,
-        BOTTOM - TOP,
+        bottom - TOP,
         palette.surface,
     );
     svg.push_str(&axes(chart, &frame, palette));
@@ -46,8 +45,9 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
         svg,
         "<g clip-path=\"url(#{id}-frame)\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\">"
     );
-    for line in &lines {
-        svg.push_str(&curves(line, &frame, palette));
+    for (index, line) in lines.iter().enumerate() {
+        let same = |other: &&&Line| palette.of(other.role) == palette.of(line.role);
+        svg.push_str(&curves(line, lines[..index].iter().filter(same).count(), &frame, palette));
     }
     svg.push_str("</g>\n");
     if let Some(target) = &chart.target {
@@ -63,6 +63,8 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
 
 /// Where costs and losses lie on the drawing.
 struct Frame {
+    height: f64,
+    bottom: f64,
     right: f64,
     end: f64,
     low: f64,
@@ -74,7 +76,16 @@ impl Frame {
         let widest = chart.lines.iter().map(|line| text_width(&line.label, 15.0).max(text_width(&line.note, 12.0)));
         let gutter = widest.fold(60.0, f64::max).min(280.0) + 30.0;
         let (low, high) = chart.range;
-        Self { right: WIDTH - gutter, end: chart.end().max(f64::MIN_POSITIVE), low, high }
+        // All labels must fit.
+        let height = LEAST_HEIGHT.max(TOP + 30.0 + LABEL_GAP * chart.lines.len() as f64);
+        Self {
+            height,
+            bottom: height - 54.0,
+            right: WIDTH - gutter,
+            end: chart.end().max(f64::MIN_POSITIVE),
+            low,
+            high,
+        }
     }
 
     fn x(&self, cost: f64) -> f64 {
@@ -82,7 +93,7 @@ impl Frame {
     }
 
     fn y(&self, loss: f64) -> f64 {
-        BOTTOM - (loss - self.low) / (self.high - self.low) * (BOTTOM - TOP)
+        self.bottom - (loss - self.low) / (self.high - self.low) * (self.bottom - TOP)
     }
 
     fn shows(&self, loss: f64) -> bool {
@@ -96,7 +107,7 @@ fn text_width(text: &str, size: f64) -> f64 {
 }
 
 fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
-    let Frame { right, end, low, high } = *frame;
+    let Frame { bottom, right, end, low, high, .. } = *frame;
     let mut svg = String::new();
     let losses = ticks(low, high, 6);
     let loss_digits = digits(&losses).max(1);
@@ -118,18 +129,18 @@ fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
         let x = frame.x(cost * scale);
         let _ = writeln!(
             svg,
-            "<path d=\"M{x:.1} {BOTTOM}v5\" stroke=\"{}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{cost:.digits$}</text>",
+            "<path d=\"M{x:.1} {bottom}v5\" stroke=\"{}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{cost:.digits$}</text>",
             palette.muted,
-            BOTTOM + 20.0,
+            bottom + 20.0,
         );
     }
     let _ = writeln!(
         svg,
-        "<path d=\"M{LEFT} {BOTTOM}H{right:.1}\" stroke=\"{}\"/>\
+        "<path d=\"M{LEFT} {bottom}H{right:.1}\" stroke=\"{}\"/>\
          <text x=\"{right:.1}\" y=\"{:.1}\" text-anchor=\"end\">{unit}</text>\
          <text x=\"{}\" y=\"{:.1}\">validation loss</text></g>",
         palette.muted,
-        BOTTOM + 42.0,
+        bottom + 42.0,
         LEFT - 42.0,
         TOP - 20.0,
     );
@@ -178,16 +189,19 @@ fn halo(palette: &Palette) -> String {
     format!("stroke=\"{}\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\"", palette.surface)
 }
 
-fn curves(line: &Line, frame: &Frame, palette: &Palette) -> String {
+/// A row's curve, dashed if `alike` others have its colour already.
+fn curves(line: &Line, alike: usize, frame: &Frame, palette: &Palette) -> String {
     let colour = palette.of(line.role);
     let mut svg = String::new();
     for seed in &line.seeds {
         let _ = writeln!(svg, "<path d=\"{}\" stroke=\"{colour}\" stroke-opacity=\"0.3\"/>", path(seed, frame));
     }
-    let (width, dashes) = match line.role {
-        Role::Ligo => (3.2, ""),
-        Role::Scratch => (1.9, " stroke-dasharray=\"2 5\""),
-        _ => (1.9, ""),
+    let width = if line.role == Role::Ligo { 3.2 } else { 1.9 };
+    let dashes = match (line.role, alike % 3) {
+        (Role::Scratch, _) => " stroke-dasharray=\"2 5\"",
+        (_, 0) => "",
+        (_, 1) => " stroke-dasharray=\"9 5\"",
+        _ => " stroke-dasharray=\"4 5\"",
     };
     let _ =
         writeln!(svg, "<path d=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"{dashes}/>", path(&line.mean, frame));
@@ -206,11 +220,11 @@ fn path(points: &[(f64, f64)], frame: &Frame) -> String {
 /// A ring on the target and a thread down to the axis.
 fn reached(line: &Line, target: f64, frame: &Frame, palette: &Palette) -> String {
     let Some(cost) = line.reached else { return String::new() };
-    let (x, y) = (frame.x(cost), frame.y(target));
+    let (x, y, bottom) = (frame.x(cost), frame.y(target), frame.bottom);
     let colour = palette.of(line.role);
     let (radius, width) = if line.role == Role::Ligo { (6.0, 3.0) } else { (4.5, 2.0) };
     format!(
-        "<path d=\"M{x:.1} {y:.1}V{BOTTOM}\" stroke=\"{colour}\" stroke-dasharray=\"1 3\" stroke-linecap=\"round\"/>\
+        "<path d=\"M{x:.1} {y:.1}V{bottom}\" stroke=\"{colour}\" stroke-dasharray=\"1 3\" stroke-linecap=\"round\"/>\
          <circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n",
         palette.surface,
     )
@@ -222,7 +236,7 @@ fn labels(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
     let lines: Vec<(&Line, (f64, f64))> =
         chart.lines.iter().zip(&ends).filter_map(|(line, end)| end.map(|end| (line, end))).collect();
     let wanted: Vec<f64> = lines.iter().map(|(_, (_, loss))| frame.y(loss.clamp(frame.low, frame.high))).collect();
-    let places = spread(&wanted, LABEL_GAP, TOP + 6.0, HEIGHT - 24.0);
+    let places = spread(&wanted, LABEL_GAP, TOP + 6.0, frame.height - 24.0);
     let text = frame.right + 22.0;
     let mut svg = String::new();
     for (((line, (cost, _)), y), place) in lines.iter().zip(&wanted).zip(&places) {

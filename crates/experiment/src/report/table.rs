@@ -31,14 +31,11 @@ pub(super) fn cells(row: &Row, family: Family) -> [Cell; 9] {
     let plain = |measured: String| Cell { measured, paper: None };
     let quoted =
         |measured: String, quoted: Option<Quoted>| Cell { measured, paper: quoted.map(|quoted| quoted.show(family)) };
-    let (flops_charged, wall_charged) = (saved(row, &row.flops_saved_charged), saved(row, &row.wall_saved_charged));
-    let charged =
-        if flops_charged == wall_charged { flops_charged } else { format!("{flops_charged} / {wall_charged}") };
     [
         plain(row.title.clone()),
         quoted(saved(row, &row.flops_saved), row.paper.and_then(|paper| paper.flops)),
         quoted(saved(row, &row.wall_saved), row.paper.and_then(|paper| paper.wall_time)),
-        plain(charged),
+        plain(charged(row)),
         plain(row.loss.show(number::loss)),
         plain(row.perplexity.show(number::perplexity)),
         plain(steps_to_target(row)),
@@ -56,6 +53,17 @@ pub(super) fn saved(row: &Row, saving: &Spread) -> String {
     match saving.mean {
         Some(mean) => number::percent_spread(mean, saving.sd),
         None => not_reached(row, saving),
+    }
+}
+
+/// Savings of FLOPs and of wall time with the small model charged.
+fn charged(row: &Row) -> String {
+    let (flops, wall) = (&row.flops_saved_charged, &row.wall_saved_charged);
+    match (row.role, flops.mean, wall.mean) {
+        (role, Some(mean), Some(wall_mean)) if role != Role::Reference => {
+            number::percent_pair((mean, flops.sd), (wall_mean, wall.sd))
+        }
+        _ => saved(row, flops),
     }
 }
 
