@@ -17,10 +17,12 @@
 
 mod cpu;
 mod error;
+mod recycling;
 mod tape;
 
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
+pub use recycling::Recycling;
 pub use tape::GradTape;
 
 use dfdx::tensor::{CopySlice, Storage, Tensor, TensorFromVec, ZerosTensor};

@@ -2,6 +2,7 @@
 
 use super::gradient::Mode;
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 /// A matrix in a slice: element (i, j) is at `i · row_stride + j · column_stride`.
 #[derive(Clone, Copy)]
@@ -106,48 +107,103 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Multiplications that make a task worth handing to another thread: some tenths of a millisecond.
+const TASK: usize = if cfg!(test) { 500 } else { 24 << 20 };
+/// Most tasks of one product.
+const TASKS: usize = 16;
+/// A cut lies at a multiple of this: whole tiles of `gemm`'s kernels.
+const CUT: usize = if cfg!(test) { 4 } else { 64 };
+
 /// `target = scale · a b` or `target += scale · a b`, over all threads.
+///
+/// The target is cut by its sizes alone, so that the bits do not depend on the number of threads: across its rows if `a`
+/// is a transpose (each task then packs its own part of `a`), else across its columns.
 pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
-    run(target, mode, scale, a, b, Parallelism::Rayon(0));
+    let by_rows = a.column_stride != 1 || target.columns < 2 * CUT;
+    let side = if by_rows { target.rows } else { target.columns };
+    let work = target.rows * target.columns * a.columns;
+    let tasks = (work / TASK).min(side / CUT).clamp(1, TASKS);
+    let product = Product::new(target, mode, scale, a, b);
+    if tasks == 1 {
+        return product.run((0, product.rows), (0, product.columns));
+    }
+    let units = side.div_ceil(CUT);
+    let cut = |task: usize| (units * task / tasks * CUT).min(side);
+    (0..tasks).into_par_iter().for_each(|task| {
+        let range = (cut(task), cut(task + 1));
+        if by_rows {
+            product.run(range, (0, product.columns));
+        } else {
+            product.run((0, product.rows), range);
+        }
+    });
 }
 
 /// The same on this thread alone, for use inside a task.
 pub(super) fn product_here(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
-    run(target, mode, scale, a, b, Parallelism::None);
+    let product = Product::new(target, mode, scale, a, b);
+    product.run((0, product.rows), (0, product.columns));
 }
 
+/// A product whose bounds have been checked.
+struct Product<'a> {
+    target: *mut f32,
+    rows: usize,
+    columns: usize,
+    strides: (usize, usize),
+    mode: Mode,
+    scale: f32,
+    a: View<'a>,
+    b: View<'a>,
+}
+
+// SAFETY: `run` writes only the elements of its range, and its callers give no two threads the same one.
 #[allow(unsafe_code)]
-fn run(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>, parallelism: Parallelism) {
-    let (m, n, k) = (target.rows, target.columns, a.columns);
-    assert!(a.rows == m && b.columns == n && b.rows == k, "sizes of a product are set by its operation");
-    if m == 0 || n == 0 {
-        return;
+unsafe impl Sync for Product<'_> {}
+
+impl<'a> Product<'a> {
+    fn new(target: Target<'a>, mode: Mode, scale: f32, a: View<'a>, b: View<'a>) -> Self {
+        let (rows, columns) = (target.rows, target.columns);
+        assert!(a.rows == rows && b.columns == columns && b.rows == a.columns, "an operation sets its products' sizes");
+        assert!(a.fits() && b.fits() && target.fits(), "views lie within their slices");
+        let strides = (target.row_stride, target.column_stride);
+        Self { target: target.data.as_mut_ptr(), rows, columns, strides, mode, scale, a, b }
     }
-    assert!(a.fits() && b.fits() && target.fits(), "views lie within their slices");
-    // SAFETY: the asserts above: every element that `gemm` addresses, (i, j) with i < rows and j < columns at
-    // i · row stride + j · column stride, is inside its slice, and no two of `target` are the same one; `target` is
-    // borrowed mutably, so it overlaps neither input.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            target.data.as_mut_ptr(),
-            target.column_stride as isize,
-            target.row_stride as isize,
-            mode == Mode::Add,
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            scale,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+
+    /// Some rows and columns of the target.
+    #[allow(unsafe_code)]
+    fn run(&self, (row, row_end): (usize, usize), (column, column_end): (usize, usize)) {
+        assert!(row_end <= self.rows && column_end <= self.columns, "a part lies within its product");
+        if row >= row_end || column >= column_end {
+            return;
+        }
+        let (a, b) = (self.a, self.b);
+        // SAFETY: by the asserts of `new`, every element that `gemm` addresses, (i, j) with i < rows and j < columns at
+        // i · row stride + j · column stride, is inside its slice, and no two elements of the target are the same one;
+        // by the one above, this part is within the whole. The target is borrowed mutably for 'a, so it overlaps
+        // neither input.
+        unsafe {
+            gemm::gemm(
+                row_end - row,
+                column_end - column,
+                a.columns,
+                self.target.add(row * self.strides.0 + column * self.strides.1),
+                self.strides.1 as isize,
+                self.strides.0 as isize,
+                self.mode == Mode::Add,
+                a.data.as_ptr().wrapping_add(row * a.row_stride),
+                a.column_stride as isize,
+                a.row_stride as isize,
+                b.data.as_ptr().wrapping_add(column * b.column_stride),
+                b.column_stride as isize,
+                b.row_stride as isize,
+                1.0,
+                self.scale,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
     }
 }
