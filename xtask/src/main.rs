@@ -1,1 +1,44 @@
-fn main() {}
+//! The driver of the workspace: `cargo xtask <command>`.
+//!
+//! It exists so that everything one does here is one command that needs nothing but cargo. This file only parses and dispatches:
+//! `flags.rs` is the command line, a command is the file of its name, and the work itself is done by the crates.
+
+mod bench;
+mod data;
+mod experiment;
+mod flags;
+mod interrupt;
+mod list;
+mod outcome;
+mod output;
+mod report;
+mod run;
+mod show;
+mod test;
+mod units;
+mod watch;
+mod workspace;
+
+use clap::Parser;
+use flags::{Bench, Command, Data, Flags};
+use std::process::ExitCode;
+
+/// Something is wrong with what the command was given or found; one message says what.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Flags::parse().command {
+        Command::Run(flags) => run::run(&flags),
+        Command::List(flags) => list::run(&flags),
+        Command::Show(flags) => show::run(&flags),
+        Command::Report(flags) => report::run(&flags),
+        Command::Data(Data::CrateDocs { data, vocab_size }) => data::run(data, vocab_size),
+        Command::Bench(Bench::Step(flags)) => bench::run(&flags),
+        Command::Bench(Bench::Worker) => bench::serve(),
+        Command::Test => test::run(),
+    };
+    result.unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(FAILED)
+    })
+}

@@ -1,0 +1,222 @@
+//! The whole command line, readable as its manual. What a command does is in the file of its name.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The driver of the workspace: runs experiments, shows what they give, checks the code.
+///
+/// An experiment is a TOML file in experiments/. Running it prepares the data, trains what is not there yet, and leaves a
+/// table, curves and a report in results/<experiment>/. It may be stopped or killed at any moment: the same command goes on
+/// where it was and ends with the same numbers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:
+  cargo xtask run quickstart                              minutes on two cores, no download
+  cargo xtask list                                        the experiments and how far each has come
+  cargo xtask show quickstart                             what it would cost, before anything runs
+  cargo xtask run quickstart --set training.steps=300     the same, shorter
+  cargo xtask bench step --peer pytorch                   how fast a training step is
+  cargo xtask test                                        every check, as the CI does it
+
+Environment:
+  LIGO_LOG         what is logged to stderr: error, warn, info, debug, or module=level (ligo_data=debug)
+  NO_COLOR         no colours, not even on a terminal
+  RUST_BACKTRACE   1: show where an error came from
+
+Exit codes: 0 done, 2 an error (one message says what, where, and what was expected), 130 stopped by Ctrl-C;
+`test` passes on the exit code of the check that failed."
+)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an experiment: prepare its data, train what is not there yet, write table, curves and report
+    ///
+    /// Runs that are there with the same inputs are kept; runs whose inputs changed in the TOML are done again, and it is
+    /// said why. Ctrl-C stops at the next step with a checkpoint, a second Ctrl-C at once; both lose nothing but the steps since
+    /// the last checkpoint.
+    #[command(after_help = "Examples:
+  cargo xtask run quickstart
+  cargo xtask run mine/wider.toml --threads 8
+  cargo xtask run quickstart --set training.steps=300 --set methods.ligo.steps=20
+  cargo xtask run quickstart --json > events.jsonl")]
+    Run(Run),
+    /// List the experiments, each with its state and one line
+    List(List),
+    /// Show an experiment before it runs: resolved TOML, parameters, FLOPs, memory and time to expect
+    Show(Show),
+    /// Rebuild table, curves and report of an experiment from the runs that are there; trains nothing
+    Report(Report),
+    /// Prepare data
+    #[command(subcommand)]
+    Data(Data),
+    /// Measure speed and memory
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Run every check: formatting, clippy, unit, integration and doc tests, documentation; stops at the first that fails
+    Test,
+}
+
+/// Which experiment, and where things lie.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// A name in experiments/ (quickstart) or the path of a TOML file
+    pub(crate) experiment: String,
+    /// Set a key of the TOML for this time: training.steps=300, methods.<label>.steps=20; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Threads to compute with [default: the file's `threads`, or all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Places {
+    /// Directory that holds a directory of results per experiment [default: results/ of the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) results: Option<PathBuf>,
+    /// Directory for prepared data [default: data/ of the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Seconds between two checkpoints, the most that a kill can lose; of no consequence for the results
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub(crate) checkpoint_every: u64,
+    /// Print nothing but the result and errors
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print every event as a line of JSON to stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    /// Print a line of JSON per experiment
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// The English prose in the documentation of the crates that this workspace is built from, as Parquet
+    ///
+    /// Needs nothing but the sources that cargo has fetched anyway, and is the same for the same Cargo.lock. `run` makes it by
+    /// itself where an experiment asks for it.
+    CrateDocs {
+        /// Directory for prepared data [default: data/ of the workspace]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Size of the byte-level BPE by which tokens are counted
+        #[arg(long, value_name = "N", default_value_t = 1024)]
+        vocab_size: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Time one training step: forward, backward, AdamW; f32, no dropout, random tokens
+    ///
+    /// Every model runs in a process of its own, so that peak memory is its own too. Processes take turns (A B A B …), figures are
+    /// medians. With `--peer pytorch` the peer gets the same weights and the same batch, and its first loss must agree with ours.
+    #[command(after_help = "Examples:
+  cargo xtask bench step
+  cargo xtask bench step --size all --peer pytorch --python .venv/bin/python
+  cargo xtask bench step --operator
+
+An environment for the peer:
+  python3 -m venv .venv
+  .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu")]
+    Step(BenchStep),
+    /// Serve one process of `bench step`; speaks JSON lines on stdin and stdout
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchStep {
+    /// Which model
+    #[arg(long, value_enum, default_value_t = Families::All)]
+    pub(crate) family: Families,
+    /// How large
+    #[arg(long, value_enum, default_value_t = Sizes::Standard)]
+    pub(crate) size: Sizes,
+    /// Compare a step of LiGO's operator with a plain step of the same large model, at 4,096 tokens
+    #[arg(long, conflicts_with = "peer")]
+    pub(crate) operator: bool,
+    /// Run the same step in another engine, in turn with ours
+    #[arg(long, value_enum)]
+    pub(crate) peer: Option<Peer>,
+    /// The Python interpreter of the peer [default: $VIRTUAL_ENV/bin/python, or python3]
+    #[arg(long, value_name = "PATH", requires = "peer")]
+    pub(crate) python: Option<PathBuf>,
+    /// Turns that each process takes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// Threads of each process [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Print a line of JSON per measurement
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Families {
+    /// Causal, pre-norm, a loss on every token
+    Gpt2,
+    /// Bidirectional, post-norm, a loss on 15 % of the tokens
+    Bert,
+    /// Both
+    All,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Sizes {
+    /// 6 layers, 512 wide, 8 heads, 8 × 128 tokens, vocabulary 8192
+    Standard,
+    /// 4 layers, 128 wide, 4 heads, 16 × 64 tokens, vocabulary 1024
+    Quickstart,
+    /// Both
+    All,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Peer {
+    /// PyTorch, eager, f32, with the same number of threads
+    Pytorch,
+}

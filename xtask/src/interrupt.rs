@@ -1,0 +1,33 @@
+//! Ctrl-C: the first asks the run to stop with a checkpoint, the second ends the process at once.
+
+use anyhow::{Context, Result};
+use indicatif::MultiProgress;
+use ligo_train::StopFlag;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// What the shell expects of a program that Ctrl-C ended: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// The exit code of a run that was stopped.
+pub(crate) fn exit_code() -> ExitCode {
+    ExitCode::from(INTERRUPTED)
+}
+
+/// From now on Ctrl-C (and SIGTERM) sets the flag; a second one ends the process. `bars` make room for the message.
+pub(crate) fn stop_on_ctrl_c(bars: MultiProgress) -> Result<StopFlag> {
+    let flag = StopFlag::default();
+    let asked = flag.clone();
+    ctrlc::set_handler(move || {
+        if asked.is_set() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        asked.stop();
+        let message = "stopping at the next step, with a checkpoint; Ctrl-C again stops at once";
+        bars.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "\n{message}");
+        });
+    })
+    .context("Ctrl-C cannot be caught")?;
+    Ok(flag)
+}

@@ -1,0 +1,9 @@
+//! The binary as its users meet it: what it says, how it ends, what it leaves behind.
+
+#![allow(missing_docs, reason = "a test")]
+
+mod help;
+mod kills;
+mod mistakes;
+mod runs;
+mod tiny;
