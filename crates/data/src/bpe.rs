@@ -57,6 +57,10 @@ impl Tokenizer {
     /// # Errors
     /// A vocabulary that is too small, text that cannot be read, no text.
     pub fn train(source: &TextSource, options: &BpeOptions) -> Result<Self, DataError> {
+        if options.vocab_size < SMALLEST_VOCABULARY {
+            let expected = format!("{SMALLEST_VOCABULARY} or more (256 bytes and the special tokens)");
+            return Err(DataError::Option { option: "vocab_size", found: options.vocab_size.to_string(), expected });
+        }
         let mut sample = Sample::new(source.open()?, options.sample_bytes);
         let rows = sample.texts_left.rows();
         let tokenizer = train_on(&mut sample, options);
@@ -127,10 +131,6 @@ impl Iterator for Sample {
 
 fn train_on(texts: &mut Sample, options: &BpeOptions) -> Result<Tokenizer, DataError> {
     const PLACE: &str = "training a byte-level BPE";
-    if options.vocab_size < SMALLEST_VOCABULARY {
-        let expected = format!("{SMALLEST_VOCABULARY} or more (256 bytes and the special tokens)");
-        return Err(DataError::Option { option: "vocab_size", found: options.vocab_size.to_string(), expected });
-    }
     let failed =
         |error: &dyn std::fmt::Display| DataError::Tokenizer { place: PLACE.into(), reason: error.to_string() };
     let special: Vec<AddedToken> =

@@ -19,7 +19,8 @@ impl Package {
     /// Whether the crate is generated from an interface description, and its documentation with it.
     pub(super) fn is_generated(&self) -> bool {
         let name = self.name.as_str();
-        ["windows", "objc2", "winapi"].iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("-sys")
+        let prefixes = ["windows", "winapi", "objc2", "block2", "dispatch2", "wasi"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("-sys")
     }
 }
 
@@ -52,7 +53,7 @@ fn of(metadata: &Metadata) -> Vec<Package> {
 
 fn metadata(manifest: &Path) -> Result<Metadata, DataError> {
     let mut command = MetadataCommand::new();
-    command.manifest_path(manifest).other_options(["--locked".to_owned()]);
+    command.current_dir(directory(manifest)).manifest_path(absolute(manifest)?).other_options(["--locked".to_owned()]);
     command.exec().map_err(|error| match error {
         Error::Io(error) if error.kind() == ErrorKind::NotFound => no_cargo(manifest),
         Error::CargoMetadata { stderr } => refused(manifest, "cargo metadata --locked", &stderr),
@@ -65,13 +66,23 @@ fn fetch(manifest: &Path) -> Result<(), DataError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["fetch", "--locked", "--manifest-path"])
-        .arg(manifest)
+        .arg(absolute(manifest)?)
+        .current_dir(directory(manifest))
         .output()
         .map_err(|_| no_cargo(manifest))?;
     match output.status.success() {
         true => Ok(()),
         false => Err(refused(manifest, "cargo fetch --locked", &String::from_utf8_lossy(&output.stderr))),
     }
+}
+
+/// Where cargo is run: it looks for its configuration from here upwards, as for whoever builds the workspace.
+fn directory(manifest: &Path) -> &Path {
+    manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn absolute(manifest: &Path) -> Result<PathBuf, DataError> {
+    std::path::absolute(manifest).map_err(DataError::io("find", manifest))
 }
 
 fn no_cargo(manifest: &Path) -> DataError {
@@ -100,6 +111,7 @@ mod tests {
             ("windows_x86_64_msvc", true),
             ("objc2-foundation", true),
             ("winapi", true),
+            ("wasip2", true),
             ("zstd-sys", true),
             ("system-deps", false),
             ("window-clipboard", false),

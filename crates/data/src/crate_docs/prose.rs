@@ -1,6 +1,6 @@
 //! Markdown to prose: paragraphs and list items as plain text, and the rules that say which of them are English prose.
 
-use pulldown_cmark::{BrokenLink, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{BrokenLink, CowStr, Event, Options, Parser, Tag, TagEnd};
 
 /// Words that a paragraph must have.
 const FEWEST_WORDS: usize = 8;
@@ -91,17 +91,16 @@ impl Collector {
 
 /// Elements whose content is no prose.
 fn drops_start(tag: &Tag<'_>) -> bool {
-    match tag {
-        Tag::Link { link_type, .. } => matches!(link_type, LinkType::Autolink | LinkType::Email),
+    matches!(
+        tag,
         Tag::Heading { .. }
-        | Tag::CodeBlock(_)
-        | Tag::HtmlBlock
-        | Tag::FootnoteDefinition(_)
-        | Tag::Table(_)
-        | Tag::Image { .. }
-        | Tag::MetadataBlock(_) => true,
-        _ => false,
-    }
+            | Tag::CodeBlock(_)
+            | Tag::HtmlBlock
+            | Tag::FootnoteDefinition(_)
+            | Tag::Table(_)
+            | Tag::Image { .. }
+            | Tag::MetadataBlock(_)
+    )
 }
 
 /// Elements that part paragraphs; the rest stands within a line.
@@ -125,7 +124,16 @@ fn clean(text: &str) -> Option<String> {
     if pieces.iter().any(|piece| piece.starts_with('@') || piece.starts_with("(@")) {
         return None;
     }
-    let kept: Vec<&str> = pieces.into_iter().filter(|piece| !is_noise(piece)).collect();
+    let mut kept = Vec::with_capacity(pieces.len());
+    for (index, piece) in pieces.into_iter().enumerate() {
+        match noise(piece) {
+            None => kept.push(piece),
+            // An entry of a change log begins with its number, and the sentence after that.
+            Some(Noise::Aside) => {}
+            Some(Noise::PartOfTheSentence) if index == 0 => {}
+            Some(Noise::PartOfTheSentence) => return None,
+        }
+    }
     let words: Vec<String> = kept.iter().filter_map(|piece| word(piece)).collect();
     let functions = words.iter().filter(|word| is_function_word(word)).count();
     let letters = kept.iter().flat_map(|piece| piece.chars());
@@ -139,14 +147,37 @@ fn clean(text: &str) -> Option<String> {
     prose.then(|| kept.join(" "))
 }
 
-/// A bare address, a hash, the number of an issue.
-fn is_noise(piece: &str) -> bool {
+/// What a piece that means nothing when read aloud is to its sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noise {
+    /// The sentence stands without it.
+    Aside,
+    /// Without it the sentence would have a hole.
+    PartOfTheSentence,
+}
+
+/// Whether a piece is a bare address, a hash, the number of an issue or the name of a picture.
+fn noise(piece: &str) -> Option<Noise> {
+    let picture = piece.len() > 2 && piece.starts_with(':') && piece.ends_with(':');
+    if picture && piece.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b':' | b'_')) {
+        return Some(Noise::Aside);
+    }
     let bare = piece.trim_matches(|c: char| c.is_ascii_punctuation() && c != '#');
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    piece.contains("://")
+    let hash = || {
+        bare.len() >= 7
+            && bare.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+            && bare.bytes().any(|b| b.is_ascii_digit())
+            && bare.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    let mail = || bare.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    let is_noise = piece.contains("://")
         || bare.starts_with("www.")
         || bare.strip_prefix('#').is_some_and(number)
-        || (bare.len() >= 7 && bare.bytes().all(|b| b.is_ascii_hexdigit()) && bare.bytes().any(|b| b.is_ascii_digit()))
+        || hash()
+        || mail();
+    let in_brackets = piece.starts_with(['(', '[']) && piece.contains([')', ']']);
+    is_noise.then_some(if in_brackets { Noise::Aside } else { Noise::PartOfTheSentence })
 }
 
 /// The word in a piece between blanks, in lower case and without punctuation around it; none if it is no word.
@@ -184,7 +215,7 @@ mod tests {
 
     #[test]
     fn markdown_becomes_prose() {
-        let cases: [(&str, &[&str]); 17] = [
+        let cases: [(&str, &[&str]); 23] = [
             (
                 "A paragraph that runs over\ntwo lines of *marked* **up** `text`.",
                 &["A paragraph that runs over two lines of marked up text."],
@@ -220,9 +251,18 @@ mod tests {
                 ],
             ),
             (
-                "It was fixed in #1234 and in deadbeef1 and it is at https://example.com/x now, as it was.",
-                &["It was fixed in and in and it is at now, as it was."],
+                "It is as it was before the change that was made to it. (#1234) :tada: (<https://example.com>)",
+                &["It is as it was before the change that was made to it."],
             ),
+            ("It was fixed in #1234 and now it is not as it was before the change.", &[]),
+            (
+                "* [#1234](https://example.com): It is now what it was before the change.",
+                &["It is now what it was before the change."],
+            ),
+            ("It was fixed in deadbeef1 and now it is not as it was before the change.", &[]),
+            ("It is at https://example.com/x and that is why it is not in the text.", &[]),
+            ("It is at <https://example.com/x> and that is why it is not in the text.", &[]),
+            ("Write to <a.b@example.com> if there is something that is not as you expect it.", &[]),
             ("This was made by @somebody in a pull request and it is in the list of changes.", &[]),
             ("このライブラリは高速です the and of to in is it for that with as on", &[]),
             ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu", &[]),

@@ -1,0 +1,6 @@
+//! The crate from outside, in one binary: from files to batches.
+
+mod batches;
+mod corpus;
+mod crate_docs;
+mod parquet;
