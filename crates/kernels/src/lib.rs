@@ -13,13 +13,36 @@
 //!   tensors; their gradients are found in [`Gradients`] under their own ids.
 //! - A backward closure takes (and frees) the gradient of its output: an intermediate gradient is gone once used.
 //! - Every gradient is accumulated, so a tensor may be used any number of times.
-//! - Same inputs and same number of threads give the same bits.
+//! - Same inputs give the same bits, on any number of threads: work is cut by sizes alone.
+//!
+//! What a binary does for speed: it runs its steps inside [`on_workers`], and installs [`Recycling`] as its allocator.
+//!
+//! ```
+//! use dfdx::tensor::TensorFromVec;
+//! use ligo_kernels::{Cpu, GradTape, Kernels, Layout, Linear, gradients_for};
+//!
+//! let device = Cpu::default();
+//! let hidden = device.tensor_from_vec(vec![0.5, -1.0, 2.0, 0.25], (2, 2));
+//! let weight = device.tensor_from_vec(vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], (3, 2));
+//! let mut gradients = gradients_for([&weight]);
+//!
+//! let mut tape = GradTape::default();
+//! let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn };
+//! let loss = Cpu::cross_entropy(&mut tape, &hidden, head, &[0, 2])?;
+//! tape.backward(&loss, 1.0, &mut gradients)?;
+//!
+//! // Each column of softmax − onehot sums to zero over the vocabulary, and so does dW.
+//! let d_weight = gradients.get(&weight).as_vec();
+//! assert!((d_weight[0] + d_weight[2] + d_weight[4]).abs() < 1e-6);
+//! # Ok::<(), ligo_kernels::KernelError>(())
+//! ```
 
 mod cpu;
 mod error;
 mod recycling;
 mod tape;
 
+pub use cpu::on_workers;
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
 pub use recycling::Recycling;
@@ -257,9 +280,10 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// Sets the gradient of `loss` to `scale`: where a backward pass begins.
     fn seed_gradient(loss: &Scalar<Self>, scale: f32, gradients: &mut Gradients<f32, Self>) -> Result<()>;
 
-    /// One AdamW step over all parameters in one parallel pass; the gradients are read and set to zero.
+    /// One AdamW step over all parameters in one parallel pass; the gradients are taken, which sets them to zero.
     ///
-    /// Returns the global gradient norm before clipping. If that is not finite nothing is changed.
+    /// Their memory is free until the next backward pass, so read them before this step. Returns the global gradient
+    /// norm before clipping. If that is not finite nothing is changed, the gradients included.
     fn adamw(
         parameters: &mut [AdamWParameter<'_, Self>],
         gradients: &mut Gradients<f32, Self>,

@@ -199,7 +199,7 @@ impl Plan {
                 let k = View::new(&k[first_key * e..], keys, e);
                 product_here(Target::new(&mut scores, queries, keys), Mode::Set, 1.0, q, k.t());
                 let tile = Tile { plan: self, place, first_query, first_key, keys };
-                soften(&tile, &mut scores[..queries * keys], &mut o, &mut tops, &mut sums);
+                probabilities(&tile, &mut scores[..queries * keys], &mut o, &mut tops, &mut sums);
                 let mode = if first_key == 0 { Mode::Set } else { Mode::Add };
                 let (p, v) = (View::new(&scores, queries, keys), View::new(&v[first_key * e..], keys, e));
                 product_here(Target::new(&mut o, queries, e), mode, 1.0, p, v);
@@ -236,7 +236,7 @@ impl Plan {
                 product_here(Target::new(&mut dp, queries, keys), Mode::Set, 1.0, dy, v.t());
                 let tile = Tile { plan: self, place, first_query, first_key, keys };
                 let (p_tile, dp_tile) = (&mut p[..queries * keys], &mut dp[..queries * keys]);
-                harden(&tile, p_tile, dp_tile, logs, &products);
+                score_gradients(&tile, p_tile, dp_tile, logs, &products);
                 let (p, ds) = (View::new(&p, queries, keys), View::new(&dp, queries, keys));
                 product_here(Target::new(&mut dv[first_key * e..], keys, e), Mode::Add, 1.0, p.t(), dy);
                 product_here(Target::new(&mut dk[first_key * e..], keys, e), Mode::Add, self.scale, ds.t(), q);
@@ -265,7 +265,7 @@ struct Tile<'a> {
 
 vectorised! {
     /// Raw scores become `exp(score − m)`; m, l and the outputs so far are corrected to the new maximum.
-    fn soften(tile: &Tile<'_>, scores: &mut [f32], o: &mut [f32], tops: &mut [f32], sums: &mut [f32]) {
+    fn probabilities(tile: &Tile<'_>, scores: &mut [f32], o: &mut [f32], tops: &mut [f32], sums: &mut [f32]) {
         let Tile { plan, place, first_query, first_key, keys } = *tile;
         let e = plan.head_dim;
         for (i, scores) in scores.chunks_exact_mut(keys).enumerate() {
@@ -287,7 +287,7 @@ vectorised! {
     }
 
     /// Raw scores become the probabilities that multiplied V, and dP becomes `dS = P (dP ∘ mask − D)`.
-    fn harden(tile: &Tile<'_>, p: &mut [f32], dp: &mut [f32], logs: &[f32], products: &[f32]) {
+    fn score_gradients(tile: &Tile<'_>, p: &mut [f32], dp: &mut [f32], logs: &[f32], products: &[f32]) {
         let Tile { plan, place, first_query, first_key, keys } = *tile;
         for (i, (p, dp)) in p.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).enumerate() {
             let query = first_query + i;

@@ -12,7 +12,7 @@ use super::simd::{exp, max, sum_of, vectorised};
 use crate::{Cpu, IGNORED, KernelError, Layout, Linear, Matrix, Result, Scalar, Tape};
 
 /// Floats of logits that exist at a time; few in the tests, so that they see many chunks.
-const CHUNK: usize = if cfg!(test) { 200 } else { 1 << 20 };
+const CHUNK: usize = if cfg!(test) { 200 } else { 1 << 22 };
 
 /// Gradients of the loss, not yet scaled by the gradient that comes from above.
 struct Unscaled {

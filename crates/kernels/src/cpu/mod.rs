@@ -21,6 +21,8 @@ mod simd;
 #[cfg(test)]
 mod tests;
 
+pub use parallel::on_workers;
+
 use crate::{
     AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gelu, Gradients, Input, Kernels, LayerNorm, Linear, Matrix,
     Result, Scalar, Tape,

@@ -13,6 +13,9 @@ use crate::{Cpu, Gradients, LayerNorm, Matrix, Result, Tape};
 use dfdx::tensor::CpuError;
 use rayon::prelude::*;
 
+/// Lanes of the sums of a backward pass.
+const LANES: usize = 32;
+
 /// Mean and 1/√(var + ε) of a row.
 #[inline(always)]
 fn statistics(x: &[f32], eps: f32) -> (f32, f32) {
@@ -127,18 +130,25 @@ vectorised! {
         let (n, (mean, inverse)) = (x.len(), kept);
         let (x, gain, dy) = (&x[..n], &gain[..n], &mut dy[..n]);
         let (d_gain, d_bias) = (&mut d_gain[..n], &mut d_bias[..n]);
-        const LANES: usize = 16;
         let (mut sum, mut product) = ([0.0; LANES], [0.0; LANES]);
-        for start in (0..n).step_by(LANES) {
-            let end = n.min(start + LANES);
-            for i in start..end {
-                let (normal, lane) = ((x[i] - mean) * inverse, i - start);
-                let g = dy[i] * gain[i];
+        let whole = n - n % LANES;
+        for start in (0..whole).step_by(LANES) {
+            let (x, gain, dy) = (&x[start..][..LANES], &gain[start..][..LANES], &dy[start..][..LANES]);
+            let (d_gain, d_bias) = (&mut d_gain[start..][..LANES], &mut d_bias[start..][..LANES]);
+            for i in 0..LANES {
+                let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
                 d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
                 d_bias[i] += dy[i];
-                sum[lane] += g;
-                product[lane] = g.mul_add(normal, product[lane]);
+                sum[i] += g;
+                product[i] = g.mul_add(normal, product[i]);
             }
+        }
+        for i in whole..n {
+            let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
+            d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
+            d_bias[i] += dy[i];
+            sum[i - whole] += g;
+            product[i - whole] = g.mul_add(normal, product[i - whole]);
         }
         let (sum, product) = (sum.iter().sum::<f32>() / n as f32, product.iter().sum::<f32>() / n as f32);
         for i in 0..n {

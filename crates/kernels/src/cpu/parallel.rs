@@ -83,3 +83,11 @@ pub(super) fn rows3(
         .enumerate()
         .for_each(|(i, ((a, b), c))| work(i * group, a, b, c));
 }
+
+/// Runs `work` on one of the threads that the operations are spread over.
+///
+/// Called from outside, every operation would wake a thread, wait for it and be woken in turn; a training step does
+/// that some hundred times. From inside, the first part of every operation simply goes on where it is.
+pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}

@@ -4,6 +4,9 @@
 //! What it calls must be `#[inline(always)]` to take part. Sums go over a fixed number of lanes and use explicit fused
 //! multiply-adds, so that a result does not depend on the vector width that was picked.
 
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
+
 /// Defines a function in a version for each instruction set; a call runs the best that this machine has.
 macro_rules! vectorised {
     ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
@@ -38,26 +41,30 @@ pub(super) use vectorised;
 
 /// What this machine offers.
 #[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     Avx512,
     Avx2,
     Baseline,
 }
 
-/// Detected once; afterwards a few loads.
+/// Detected once; afterwards one load.
 #[cfg(target_arch = "x86_64")]
-#[inline]
+#[inline(always)]
 pub(super) fn level() -> Level {
-    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    let avx512 = is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl");
-    match (avx2, avx512) {
-        (true, true) => Level::Avx512,
-        (true, false) => Level::Avx2,
-        _ => Level::Baseline,
-    }
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        match (avx2, avx512) {
+            (true, true) => Level::Avx512,
+            (true, false) => Level::Avx2,
+            _ => Level::Baseline,
+        }
+    })
 }
 
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.

@@ -1,0 +1,187 @@
+//! Forward and backward of each operation on random data, at two sizes: a quickstart model's and a 512-wide one's.
+//!
+//! `cargo bench -p ligo-kernels`; `cargo bench -p ligo-kernels -- attention` for one of them.
+
+use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
+use divan::{Bencher, black_box};
+use ligo_kernels::{
+    AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gelu, GradTape, Gradients, Input, Kernels, LayerNorm,
+    Layout, Linear, Matrix, Tape, Visibility, gradients_for, on_workers,
+};
+
+#[global_allocator]
+static ALLOCATOR: ligo_kernels::Recycling = ligo_kernels::Recycling::holding_at_most(1 << 30);
+
+fn main() {
+    divan::main();
+}
+
+/// The sizes of a model and a batch.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    batch: usize,
+    sequence: usize,
+    heads: usize,
+    width: usize,
+    vocabulary: usize,
+}
+
+impl Size {
+    fn tokens(self) -> usize {
+        self.batch * self.sequence
+    }
+}
+
+const SIZES: [Size; 2] = [
+    Size { batch: 16, sequence: 64, heads: 4, width: 128, vocabulary: 2048 },
+    Size { batch: 8, sequence: 128, heads: 8, width: 512, vocabulary: 8192 },
+];
+
+fn random(rows: usize, columns: usize) -> Matrix<Cpu> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ (rows * columns) as u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
+    };
+    Cpu::default().tensor_from_vec((0..rows * columns).map(|_| next()).collect(), (rows, columns))
+}
+
+/// Times `forward` and its backward pass with a gradient of ones for every output.
+fn both(
+    bencher: Bencher<'_, '_>,
+    leaves: &[Matrix<Cpu>],
+    forward: impl Fn(&mut GradTape<Cpu>, &[Matrix<Cpu>]) -> Vec<Matrix<Cpu>> + Sync,
+) {
+    let step = || {
+        let mut gradients = gradients_for(leaves);
+        let mut tape = GradTape::default();
+        let outputs = forward(&mut tape, leaves);
+        let ghosts: Vec<_> = outputs.iter().map(Tensor::ghost).collect();
+        tape.add_backward_op(move |gradients: &mut Gradients<f32, Cpu>| {
+            ghosts.iter().try_for_each(|y| gradients.get_or_alloc_mut(y).map(|d| d.fill(1.0)))
+        });
+        drop(outputs);
+        tape.backward(&Cpu::default().zeros(), 1.0, &mut gradients).expect("the sizes fit");
+        black_box(gradients);
+    };
+    bencher.bench_local(|| on_workers(step));
+}
+
+fn map<'a>(leaves: &'a [Matrix<Cpu>]) -> Linear<'a, Cpu> {
+    Linear { weight: &leaves[1], bias: Some(&leaves[2]), layout: Layout::InOut }
+}
+
+#[divan::bench(args = SIZES)]
+fn linear(bencher: Bencher<'_, '_>, size: Size) {
+    let h = size.width;
+    let leaves = [random(size.tokens(), h), random(h, 3 * h), random(1, 3 * h)];
+    both(bencher, &leaves, |tape, x| vec![Cpu::linear(tape, &x[0], map(x)).expect("the sizes fit")]);
+}
+
+#[divan::bench(args = SIZES)]
+fn linear_gelu(bencher: Bencher<'_, '_>, size: Size) {
+    let h = size.width;
+    let leaves = [random(size.tokens(), h), random(h, 4 * h), random(1, 4 * h)];
+    both(bencher, &leaves, |tape, x| vec![Cpu::linear_gelu(tape, &x[0], map(x), Gelu::Tanh).expect("the sizes fit")]);
+}
+
+#[divan::bench(args = SIZES)]
+fn gelu_erf(bencher: Bencher<'_, '_>, size: Size) {
+    both(bencher, &[random(size.tokens(), 4 * size.width)], |tape, x| {
+        vec![Cpu::gelu(tape, &x[0], Gelu::Erf).expect("the sizes fit")]
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn add_layer_norm(bencher: Bencher<'_, '_>, size: Size) {
+    let (n, h) = (size.tokens(), size.width);
+    both(bencher, &[random(n, h), random(n, h), random(1, h), random(1, h)], |tape, x| {
+        let norm = LayerNorm { gain: &x[2], bias: &x[3], eps: 1e-5 };
+        let (sum, y) = Cpu::add_layer_norm(tape, &x[0], &x[1], norm).expect("the sizes fit");
+        vec![sum, y]
+    });
+}
+
+#[divan::bench(args = SIZES, consts = [0, 1])]
+fn attention<const DROPOUT: u32>(bencher: Bencher<'_, '_>, size: Size) {
+    let spec = Attention {
+        batch: size.batch,
+        sequence: size.sequence,
+        heads: size.heads,
+        head_dim: size.width / size.heads,
+        visibility: Visibility::Causal,
+        real_tokens: None,
+        dropout: (DROPOUT > 0).then_some(Dropout { p: 0.1, key: 1 }),
+    };
+    both(bencher, &[random(size.tokens(), 3 * size.width)], |tape, x| {
+        vec![Cpu::attention(tape, &x[0], spec).expect("the sizes fit")]
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn embedding(bencher: Bencher<'_, '_>, size: Size) {
+    let ids: Vec<u32> = (0..size.tokens()).map(|i| (i * 7919 % size.vocabulary) as u32).collect();
+    let positions: Vec<u32> = (0..size.tokens()).map(|i| (i % size.sequence) as u32).collect();
+    both(bencher, &[random(size.vocabulary, size.width), random(size.sequence, size.width)], |tape, x| {
+        vec![Cpu::embedding(tape, &[(&x[0], &ids), (&x[1], &positions)]).expect("the sizes fit")]
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn dropout(bencher: Bencher<'_, '_>, size: Size) {
+    both(bencher, &[random(size.tokens(), size.width)], |tape, x| {
+        vec![Cpu::dropout(tape, &x[0], Dropout { p: 0.1, key: 1 }).expect("the sizes fit")]
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn cross_entropy(bencher: Bencher<'_, '_>, size: Size) {
+    let targets: Vec<i32> = (0..size.tokens()).map(|i| (i * 31 % size.vocabulary) as i32).collect();
+    let leaves = [random(size.tokens(), size.width), random(size.vocabulary, size.width)];
+    let step = || {
+        let (mut tape, mut gradients) = (GradTape::default(), gradients_for(&leaves));
+        let head = Linear { weight: &leaves[1], bias: None, layout: Layout::OutIn };
+        let loss = Cpu::cross_entropy(&mut tape, &leaves[0], head, &targets).expect("the sizes fit");
+        tape.backward(&loss, 1.0, &mut gradients).expect("the sizes fit");
+        black_box(gradients);
+    };
+    bencher.bench_local(|| on_workers(step));
+}
+
+#[divan::bench(args = SIZES)]
+fn expand_both_axes_and_mix(bencher: Bencher<'_, '_>, size: Size) {
+    let (small, large) = (size.width / 2, size.width);
+    let leaves = [random(4 * small, small), random(4 * small, small), random(large - small, small), random(4, 2)];
+    both(bencher, &leaves, |tape, x| {
+        let factors: Vec<Factor<'_, Cpu>> = (0..4).map(|_| Factor::IdentityOver(&x[2])).collect();
+        let grow = |tape: &mut GradTape<Cpu>, x: &Matrix<Cpu>| {
+            let rows = Cpu::expand_rows(tape, x, Input::Frozen, &factors).expect("the sizes fit");
+            Cpu::expand_columns(tape, &rows, Input::Differentiable, &factors[..1]).expect("the sizes fit")
+        };
+        let layers = [grow(tape, &x[0]), grow(tape, &x[1])];
+        Cpu::mix_layers(tape, &layers, &x[3]).expect("the sizes fit")
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn adamw(bencher: Bencher<'_, '_>, size: Size) {
+    let shape = (size.width, 12 * size.width);
+    let [mut weight, mut first, mut second] = [(); 3].map(|()| random(shape.0, shape.1));
+    let config = AdamW {
+        learning_rate: 1e-3,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weight_decay: 0.01,
+        max_grad_norm: Some(1.0),
+        step: 1,
+    };
+    bencher.bench_local(|| {
+        on_workers(|| {
+            let parameter = AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true };
+            Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &config).expect("the sizes fit")
+        })
+    });
+}
