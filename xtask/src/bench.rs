@@ -1,10 +1,12 @@
 //! `cargo xtask bench step`: tokens/s, GFLOP/s and peak memory of one training step, beside a peer's or an operator's.
 
+use crate::experiment::command_line;
 use crate::flags::{BenchStep, Families, Sizes};
 use crate::output::{note, say};
-use crate::units;
+use crate::{units, workspace};
 use anyhow::{Context, Result};
-use ligo_bench::{Case, Contender, Job, Measured, Plan, Python, Work, compare, serve as serve_jobs};
+use ligo_bench::{Case, Contender, Job, Measured, Plan, Python, Work, compare, load, serve as serve_jobs};
+use ligo_experiment::Provenance;
 use ligo_kernels::Cpu;
 use ligo_models::Family;
 use serde_json::json;
@@ -14,6 +16,9 @@ use std::process::{Command, ExitCode};
 const BAR: f64 = 1.15;
 /// For steps as small as the quickstart's, where the overhead of each operation is what counts.
 const SMALL_BAR: f64 = 0.5;
+
+/// Load above which figures are doubtful.
+const BUSY: f64 = 0.5;
 
 /// A case and what is asked of it.
 struct Entry {
@@ -29,8 +34,14 @@ pub(crate) fn run(flags: &BenchStep) -> Result<ExitCode> {
         Some(_) => Some(Python::find(flags.python.as_deref())?),
         None => None,
     };
+    let machine = Provenance::here(&workspace::root(), threads, &command_line());
     if !flags.json {
-        say(format!("one training step in f32, {threads} threads, medians; processes take turns\n"))?;
+        say(format!("one training step in f32, medians; processes take turns\n{}\n", describe(&machine)))?;
+    }
+    if let Some(load) = load().filter(|&load| load > BUSY) {
+        note(format!(
+            "other programs are computing (load {load:.1}): the figures will be worse and less certain than they are"
+        ));
     }
     for entry in entries(flags) {
         let measured = measure(flags, &entry.case, threads, python.as_ref())?;
@@ -38,7 +49,7 @@ pub(crate) fn run(flags: &BenchStep) -> Result<ExitCode> {
         let flops = works.iter().map(|&work| entry.case.flops(work)).collect::<Result<Vec<_>>>()?;
         if flags.json {
             for ((measured, flops), work) in measured.iter().zip(&flops).zip(&works) {
-                say(json_line(&entry.case, *work, measured, *flops, threads).to_string())?;
+                say(json_line(&entry.case, *work, measured, *flops, &machine).to_string())?;
             }
         } else {
             say(table(&entry, &works, &measured, &flops))?;
@@ -51,6 +62,18 @@ pub(crate) fn run(flags: &BenchStep) -> Result<ExitCode> {
 pub(crate) fn serve() -> Result<ExitCode> {
     serve_jobs(&Cpu::default(), std::io::stdin().lock(), std::io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `AMD EPYC, linux x86_64, 2 threads, rustc 1.95.0 (…), commit 0123abcd (changed), 2026-11-24T12:00:00Z`.
+fn describe(machine: &Provenance) -> String {
+    let mut parts = vec![machine.machine.clone(), machine.system.clone(), format!("{} threads", machine.threads)];
+    parts.extend(machine.rustc.clone());
+    if let Some(commit) = &machine.commit {
+        let changed = if machine.dirty { " (changed)" } else { "" };
+        parts.push(format!("commit {}{changed}", commit.get(..8).unwrap_or(commit)));
+    }
+    parts.push(machine.date.clone());
+    parts.join(", ")
 }
 
 fn entries(flags: &BenchStep) -> Vec<Entry> {
@@ -157,14 +180,14 @@ fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) ->
     lines.join("\n")
 }
 
-fn json_line(case: &Case, work: Work, measured: &Measured, flops: f64, threads: usize) -> serde_json::Value {
+fn json_line(case: &Case, work: Work, measured: &Measured, flops: f64, machine: &Provenance) -> serde_json::Value {
     json!({
         "case": case.to_string(),
         "work": work,
-        "threads": threads,
         "tokens_per_second": case.tokens() as f64 / measured.seconds,
         "gflops_per_second": flops / measured.seconds / 1e9,
         "flops": flops,
         "measured": measured,
+        "provenance": machine,
     })
 }

@@ -26,12 +26,15 @@ use std::path::PathBuf;
   cargo xtask test                                        every check, as the CI does it
 
 Environment:
-  LIGO_LOG         what is logged to stderr: error, warn, info, debug, or module=level (ligo_data=debug)
+  LIGO_LOG         what is logged to stderr: error, warn, info, debug, or ligo_data=debug
   NO_COLOR         no colours, not even on a terminal
   RUST_BACKTRACE   1: show where an error came from
 
-Exit codes: 0 done, 2 an error (one message says what, where, and what was expected), 130 stopped by Ctrl-C;
-`test` passes on the exit code of the check that failed."
+Exit codes:
+  0    done
+  2    an error; one message says where, what was found and what was expected
+  130  stopped by Ctrl-C; the same command goes on
+  `test` passes on the exit code of the check that failed"
 )]
 pub(crate) struct Flags {
     #[command(subcommand)]

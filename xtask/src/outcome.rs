@@ -39,10 +39,12 @@ fn saving(summary: &Value) -> Option<String> {
     if flops <= 0.0 {
         return None;
     }
-    let time = summary["timing"][label]["wall_time_saved"]["mean"].as_f64().filter(|&share| share > 0.0);
-    let time = time.map(|share| format!(" and {:.1} % of its wall time", 100.0 * share)).unwrap_or_default();
+    let time = match summary["timing"][label]["wall_time_saved"]["mean"].as_f64() {
+        Some(share) if share > 0.0 => format!(" and {:.1} % of its wall time", 100.0 * share),
+        _ => ", but no wall time".into(),
+    };
     Some(format!(
-        "LiGO saved {:.1} % of the FLOPs of {reference}{time}, its operator's learning included.",
+        "LiGO saved {:.1} % of the FLOPs of {reference}{time}: its operator's learning counts, the small model is given.",
         100.0 * flops
     ))
 }
@@ -71,13 +73,17 @@ mod tests {
                 json!(0.608),
                 json!(0.6),
                 Some(
-                    "LiGO saved 60.8 % of the FLOPs of scratch and 60.0 % of its wall time, its operator's learning included.",
+                    "LiGO saved 60.8 % of the FLOPs of scratch and 60.0 % of its wall time: its operator's learning counts, \
+                     the small model is given.",
                 ),
             ),
             (
                 json!(0.05),
                 json!(-0.1),
-                Some("LiGO saved 5.0 % of the FLOPs of scratch, its operator's learning included."),
+                Some(
+                    "LiGO saved 5.0 % of the FLOPs of scratch, but no wall time: its operator's learning counts, the \
+                     small model is given.",
+                ),
             ),
             (json!(-0.2), json!(0.1), None),
             (json!(null), json!(null), None),

@@ -9,10 +9,10 @@
 
 mod case;
 mod contender;
-mod memory;
 mod protocol;
 mod pytorch;
 mod step;
+mod system;
 mod turns;
 mod worker;
 
@@ -20,5 +20,6 @@ pub use case::{Case, OPERATOR_TOKENS};
 pub use contender::Contender;
 pub use protocol::{Job, Work};
 pub use pytorch::Python;
+pub use system::load;
 pub use turns::{Measured, Plan, compare};
 pub use worker::serve;

@@ -1,8 +1,8 @@
 //! Our contender: the loop of a process that does nothing but take steps.
 
-use crate::memory::{peak_bytes, resident_bytes};
 use crate::protocol::{Job, Ready, Taken, Turn};
 use crate::step::Stepper;
+use crate::system::{peak_bytes, resident_bytes};
 use anyhow::{Context, Result};
 use ligo_kernels::Kernels;
 use serde::Serialize;

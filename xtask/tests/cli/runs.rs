@@ -19,7 +19,7 @@ fn an_experiment_runs_once_and_is_kept_listed_shown_and_reported_afterwards() {
     let output = tiny.xtask("run").arg("--quiet").output().expect("the binary runs");
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = stdout(output);
-    for part in ["scratch", "direct-copy", "ligo", "stackbert", "flops saved", "results/tiny/report.html"] {
+    for part in ["scratch", "direct-copy", "ligo", "stackbert", "FLOPs saved", "results/tiny/report.html"] {
         assert!(table.contains(part), "{part:?} is missing in:\n{table}");
     }
     for file in [

@@ -1,4 +1,4 @@
-//! Resident memory of this process, as far as the system tells it.
+//! Memory of this process and load of the machine, as far as the system tells them.
 
 /// Now; none where there is no `/proc/self/status`.
 pub(crate) fn resident_bytes() -> Option<u64> {
@@ -8,6 +8,11 @@ pub(crate) fn resident_bytes() -> Option<u64> {
 /// At most so far; none where there is no `/proc/self/status`.
 pub(crate) fn peak_bytes() -> Option<u64> {
     status("VmHWM:")
+}
+
+/// Processes that have wanted to compute lately, on average over a minute; none where there is no `/proc/loadavg`.
+pub fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 fn status(key: &str) -> Option<u64> {
