@@ -8,7 +8,7 @@ pub(super) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     }
     let rough = span / wanted as f64;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough * 0.999);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough * 0.75);
     let step = step.unwrap_or(10.0 * power);
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     (first..=last).map(|index| index as f64 * step).collect()
@@ -85,6 +85,7 @@ mod tests {
             (0.0, 10.0, 5, vec![0.0, 2.0, 4.0, 6.0, 8.0, 10.0]),
             (4.43, 5.02, 4, vec![4.6, 4.8, 5.0]),
             (0.0, 2.3e13, 5, vec![0.0, 5e12, 1e13, 1.5e13, 2e13]),
+            (4.03, 5.57, 6, vec![4.2, 4.4, 4.6, 4.8, 5.0, 5.2, 5.4]),
             (1.0, 1.0, 5, vec![]),
             (0.0, f64::NAN, 5, vec![]),
         ] {
