@@ -33,6 +33,10 @@ pub(crate) fn run(flags: &Run) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Finished(results) => {
+            if watcher == Watcher::Terminal {
+                // The last bar ends without a line break; then an empty line.
+                note("\n");
+            }
             say(outcome::text(&results, &named.results)?)?;
             Ok(ExitCode::SUCCESS)
         }
