@@ -75,7 +75,7 @@ pub fn run<D: Kernels>(
 ) -> Result<Outcome> {
     let results = options.results_dir.join(&experiment.name);
     let _lock = Lock::acquire(&results)?;
-    let data = Data::prepare(experiment, options)?;
+    let data = Data::prepare(experiment, options).with_context(|| format!("{}.toml, [data]", experiment.name))?;
     options.observer.event(&Event::DataReady(&data.record));
     let validation = data.validation(experiment)?;
     let jobs = jobs(experiment, registry, &data.record, &results)?;
@@ -102,7 +102,11 @@ pub fn run<D: Kernels>(
             Ok(None) => return Ok(Outcome::Stopped),
             // The other rows are worth having; without the small model there are none.
             Err(error) if has_diverged(&error) && !job.is_small() => {
-                options.observer.event(&Event::RunFailed { label: job.label, seed: job.seed, reason: &format!("{error:#}") });
+                options.observer.event(&Event::RunFailed {
+                    label: job.label,
+                    seed: job.seed,
+                    reason: &format!("{error:#}"),
+                });
                 diverged.push(format!("{error:#}"));
             }
             Err(error) => return Err(error),
@@ -124,11 +128,7 @@ fn has_diverged(error: &anyhow::Error) -> bool {
 ///
 /// # Errors
 /// If there is none, or a record cannot be read.
-pub fn collect<D: Kernels>(
-    experiment: &Experiment,
-    registry: &Registry<D>,
-    options: &Options<'_>,
-) -> Result<Results> {
+pub fn collect<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, options: &Options<'_>) -> Result<Results> {
     let results = options.results_dir.join(&experiment.name);
     let nothing = || format!("{}: no finished run of {}, expected one or more", results.display(), experiment.name);
     let data = data_record(&results)?.with_context(nothing)?;

@@ -1,6 +1,7 @@
 //! Seeds of the random choices in a run, each a function of the experiment's seed and of what it is for.
 //!
-//! Methods of one seed share the order of the batches, so that they differ by the method alone.
+//! Methods of one seed share the order of the batches, so that they differ by the method alone. The validation set and its
+//! masks depend on no seed: all seeds measure the same.
 
 /// What a seed is for.
 #[derive(Debug, Clone, Copy)]
@@ -17,17 +18,13 @@ pub(super) enum Purpose {
     SmallWeights,
     /// The choices of growth operators.
     Growth,
-    /// The masks of the validation set: no part of the experiment's seed, so that all seeds measure the same.
-    Validation,
 }
 
 /// The seed for a purpose.
 pub(super) fn seed(experiment: u64, purpose: Purpose) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{purpose:?}").as_bytes());
-    if !matches!(purpose, Purpose::Validation) {
-        hasher.update(&experiment.to_le_bytes());
-    }
+    hasher.update(&experiment.to_le_bytes());
     let mut bytes = [0; 8];
     hasher.finalize_xof().fill(&mut bytes);
     u64::from_le_bytes(bytes)

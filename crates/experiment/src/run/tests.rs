@@ -4,7 +4,7 @@ use super::*;
 use crate::record::RunRecord;
 use crate::registry::methods;
 use ligo_kernels::Cpu;
-use ligo_train::{MetricRow, Progress, StepReport};
+use ligo_train::{Cost, MetricRow, Progress, StepReport};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -140,7 +140,7 @@ impl Checker<'_> {
     fn rows<D: Kernels>(&self, experiment: &Experiment, registry: &Registry<D>) -> Result<(), ConfigError> {
         self.require(!experiment.methods.is_empty(), &["methods"], "empty", "one row or more")?;
         let mut labels = HashSet::new();
-        for row in &experiment.methods {
+        for (index, row) in experiment.methods.iter().enumerate() {
             let path = ["methods", &row.label, "label"];
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
             self.require(
@@ -150,9 +150,8 @@ impl Checker<'_> {
                 "1 to 64 letters, digits, '-', '_' or '+' (it names a directory), and not 'small'",
             )?;
             if !labels.insert(&row.label) {
-                return Err(
-                    self.error(&path, format!("two rows are labelled '{}', expected every label once", row.label))
-                );
+                let message = format!("two rows are labelled '{}', expected every label once", row.label);
+                return Err(self.error(&["methods", &index.to_string(), "label"], message));
             }
             self.training(&["methods", &row.label, "training"], &row.training)?;
             self.recipe(experiment, row, registry)?;

@@ -114,7 +114,8 @@ fn found_words(found: &Unexpected<'_>) -> String {
         Unexpected::Bool(flag) => flag.to_string(),
         Unexpected::Unsigned(number) => number.to_string(),
         Unexpected::Signed(number) => number.to_string(),
-        Unexpected::Float(number) => format!("{number:?}"),
+        // As TOML writes it, `nan` and all.
+        Unexpected::Float(number) => format!("{number:?}").to_lowercase(),
         Unexpected::Str(text) => format!("the string {text:?}"),
         Unexpected::Seq => "an array".into(),
         Unexpected::Map => "a table".into(),

@@ -42,6 +42,9 @@ impl Experiment {
         let training = document.get("training").and_then(toml::Value::as_table).cloned().unwrap_or_default();
         if let Some(small) = document.get_mut("small_training").and_then(toml::Value::as_table_mut) {
             small.retain(|key, value| training.get(key) != Some(value));
+            if small.is_empty() {
+                document.remove("small_training");
+            }
         }
         let rows = self.methods.iter().map(|row| row_to_toml(row, &training)).collect::<Result<Vec<_>, _>>()?;
         document.insert("methods".into(), toml::Value::Array(rows));

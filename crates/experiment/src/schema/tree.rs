@@ -137,21 +137,6 @@ impl Node {
             Value::Table(_) => "a table".into(),
         }
     }
-
-    /// The same value without its origins.
-    pub(super) fn plain(&self) -> toml::Value {
-        match &self.value {
-            Value::String(text) => toml::Value::String(text.clone()),
-            Value::Integer(number) => toml::Value::Integer(*number),
-            Value::Float(number) => toml::Value::Float(*number),
-            Value::Boolean(flag) => toml::Value::Boolean(*flag),
-            Value::Datetime(date) => toml::Value::Datetime(*date),
-            Value::Array(items) => toml::Value::Array(items.iter().map(Self::plain).collect()),
-            Value::Table(table) => {
-                toml::Value::Table(table.0.iter().map(|entry| (entry.key.clone(), entry.node.plain())).collect())
-            }
-        }
-    }
 }
 
 /// Reads a TOML document; `path` is what messages call it.
