@@ -18,6 +18,7 @@ mod schema;
 mod state;
 
 pub use fingerprint::{Change, Inputs};
+pub use ligo_train::Cost;
 pub use plan::{Plan, PlannedRun, PlannedStage, TimeSource, plan};
 pub use record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
 pub use registry::{Registry, find, methods};
@@ -26,5 +27,4 @@ pub use schema::{
     ConfigError, Corpus, DataConfig, EvaluationConfig, Experiment, LanguageObjective, MethodConfig, ReportConfig,
     TokenizerConfig,
 };
-pub use ligo_train::Cost;
 pub use state::{State, Status, states};
