@@ -147,6 +147,12 @@ impl DataError {
     }
 }
 
+impl From<ligo_files::FileError> for DataError {
+    fn from(error: ligo_files::FileError) -> Self {
+        Self::Io { action: error.action, path: error.path, source: error.source }
+    }
+}
+
 fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 20;
     if names.is_empty() {

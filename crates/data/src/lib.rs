@@ -56,7 +56,6 @@ mod parquet_file;
 mod parquet_write;
 mod permutation;
 mod random;
-mod replace;
 mod source;
 mod texts;
 mod token_file;

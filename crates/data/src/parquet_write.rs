@@ -1,9 +1,9 @@
 //! Text into Parquet: zstd, plain string columns, the Hub's schema. The same rows give the same bytes.
 
 use crate::DataError;
-use crate::replace::replace_file;
 use arrow_array::{ArrayRef, LargeStringArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
+use ligo_files::replace_file;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};

@@ -1,12 +1,15 @@
 //! The file in which a tokenised corpus is kept: a header, then all tokens in order, memory-mapped for reading.
 //!
+//! Token files are never written in place (they are written under another name and renamed), which is what
+//! [`MappedFile`] asks for.
+//!
 //! Little-endian throughout. The header is 128 bytes: magic, version, bytes per token (2 if every id fits, else 4), number
 //! of tokens, number of texts, the key (what the file was made from), a hash of the tokens, a hash of the header so far.
 //! A file that does not agree with its header, or was made from something else, is not opened.
 
 use crate::DataError;
-use crate::replace::replace_file;
-use memmap2::Mmap;
+use ligo_files::replace_file;
+use ligo_kernels::MappedFile;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -87,7 +90,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 /// A tokenised corpus, mapped into memory: only the pages that are looked at are read.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
-    map: Mmap,
+    map: MappedFile,
     header: Header,
 }
 
@@ -101,11 +104,11 @@ impl TokenFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(DataError::io("open", path)(error)),
         };
-        let map = map(&file).map_err(DataError::io("map", path))?;
+        let map = MappedFile::open(&file).map_err(DataError::io("map", path))?;
         Ok(Some(Self::checked(map, key)))
     }
 
-    fn checked(map: Mmap, key: blake3::Hash) -> Result<Self, String> {
+    fn checked(map: MappedFile, key: blake3::Hash) -> Result<Self, String> {
         let header = Header::from_bytes(&map)?;
         if header.key != key {
             return Err("the file was made from another text or tokenizer".to_owned());
@@ -141,15 +144,6 @@ impl TokenFile {
             Width::Four => bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
         }
     }
-}
-
-/// Maps a file for reading. The one place of this crate without a safe way around.
-#[allow(unsafe_code)]
-fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the mapped bytes must not change while they are mapped. Token files are never written in place: they are
-    // written under another name and renamed, by this crate as by every other process that runs it, and a rename leaves
-    // the mapped file as it was. The bytes are copied out as integers, for which every bit pattern is valid.
-    unsafe { Mmap::map(file) }
 }
 
 /// Writes a token file, text by text.

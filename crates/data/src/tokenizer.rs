@@ -2,7 +2,7 @@
 //! [`bpe`](crate::BpeOptions)'s module.
 
 use crate::DataError;
-use crate::replace::replace_file;
+use ligo_files::replace_file;
 use std::io::Write;
 use std::path::Path;
 

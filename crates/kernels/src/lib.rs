@@ -39,12 +39,14 @@
 
 mod cpu;
 mod error;
+mod mapped;
 mod recycling;
 mod tape;
 
 pub use cpu::on_workers;
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
+pub use mapped::MappedFile;
 pub use recycling::Recycling;
 pub use tape::GradTape;
 

@@ -4,16 +4,16 @@
 //! `hub::names`' affair.
 
 use crate::hub::names::{Meaning, meaning};
-use crate::replace::replace_file;
 use crate::{ModelError, ParamSpec, Parameters, Result};
 use half::{bf16, f16};
+use ligo_files::{FileError, replace_file};
 use ligo_kernels::{KernelError, Kernels};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,14 +42,16 @@ pub fn save<D: Kernels>(path: &Path, parameters: &Parameters<D>, metadata: &BTre
     // The format asks for data that begin at a multiple of 8.
     header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
 
-    replace_file(path, |file| {
+    let write = |file: &mut File| -> io::Result<()> {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         for tensor in parameters.tensors() {
-            write_f32(file, &tensor.as_vec())?;
+            write_f32(&mut file, &tensor.as_vec())?;
         }
-        Ok(())
-    })
+        file.flush()
+    };
+    Ok(replace_file(path, |file| write(file).map_err(FileError::at("write", path)))?)
 }
 
 fn write_f32(file: &mut impl Write, values: &[f32]) -> io::Result<()> {

@@ -41,6 +41,9 @@ pub enum ModelError {
         /// What was found and what was expected.
         reason: String,
     },
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] ligo_files::FileError),
     /// An operation failed.
     #[error(transparent)]
     Kernel(#[from] ligo_kernels::KernelError),

@@ -67,7 +67,6 @@ pub mod hub;
 mod model;
 mod parameters;
 mod pass;
-mod replace;
 mod space;
 mod spec;
 

@@ -32,15 +32,8 @@ pub enum TrainError {
         reason: String,
     },
     /// A file or directory could not be read or written. What was written before is intact.
-    #[error("{path}: {action}: {source}")]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// What could not be done.
-        action: &'static str,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] ligo_files::FileError),
     /// A checkpoint belongs to another run.
     #[error("{path}: a checkpoint of another run ({difference}); remove the directory to start this stage again")]
     Foreign {

@@ -2,13 +2,13 @@
 //!
 //! polars' own Parquet reader would bring a network stack with it, so the columns are handed over one by one.
 
-use super::file::replace;
 use crate::record::{Results, RunRecord};
 use anyhow::{Context, Result, bail};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
+use ligo_files::replace_file;
 use ligo_train::MetricRow;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(super) fn write_metrics(results: &Results, path: &Path) -> Result<()> {
     let batch = batch(results)?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    replace(path, |file| {
+    replace_file(path, |file| -> Result<()> {
         let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
         writer.write(&batch)?;
         writer.close()?;

@@ -7,7 +7,6 @@
 mod chart;
 mod curve;
 mod figures;
-mod file;
 mod layout;
 mod metrics;
 mod number;
@@ -31,7 +30,8 @@ use crate::record::Results;
 use anyhow::{Context, Result};
 use chart::{Axis, Chart};
 use figures::Figures;
-use file::replace_text;
+use ligo_files::{FileError, replace_file};
+use std::io::Write;
 use std::path::Path;
 
 /// The file that every other one is made from.
@@ -60,13 +60,17 @@ pub fn write(results: &Results, directory: &Path) -> Result<()> {
 
     for chart in &charts {
         let name = chart.axis.name();
-        replace_text(&directory.join(format!("{name}.svg")), &svg::draw(chart, &palette::LIGHT, name))?;
-        replace_text(&directory.join(format!("{name}-dark.svg")), &svg::draw(chart, &palette::DARK, name))?;
+        write_text(&directory.join(format!("{name}.svg")), &svg::draw(chart, &palette::LIGHT, name))?;
+        write_text(&directory.join(format!("{name}-dark.svg")), &svg::draw(chart, &palette::DARK, name))?;
     }
-    replace_text(&directory.join("experiment.resolved.toml"), &results.experiment.to_toml()?)?;
-    replace_text(&directory.join("summary.json"), &summary::summary(results, &figures)?)?;
-    replace_text(&directory.join("table.md"), &table::markdown(results, &figures))?;
-    replace_text(&directory.join("report.html"), &page::page(results, &figures, &charts)?)
+    write_text(&directory.join("experiment.resolved.toml"), &results.experiment.to_toml()?)?;
+    write_text(&directory.join("summary.json"), &summary::summary(results, &figures)?)?;
+    write_text(&directory.join("table.md"), &table::markdown(results, &figures))?;
+    write_text(&directory.join("report.html"), &page::page(results, &figures, &charts)?)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    Ok(replace_file(path, |file| file.write_all(text.as_bytes()).map_err(FileError::at("write", path)))?)
 }
 
 /// The table for the end of a run on a terminal: few columns, aligned, no colour.

@@ -6,6 +6,7 @@
 use crate::fingerprint::Inputs;
 use crate::record::RunRecord;
 use anyhow::{Context, Result};
+use ligo_files::{FileError, replace_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{ErrorKind, Write};
@@ -105,17 +106,6 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
 /// Writes a JSON file under a temporary name, syncs it, renames it.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).with_context(|| format!("{}: no JSON form", path.display()))?;
-    replace(path, text.as_bytes()).with_context(|| format!("{}: cannot be written", path.display()))
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(bytes)?;
-    file.write_all(b"\n")?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename itself is on disk only once the directory is.
-    std::fs::File::open(directory)?.sync_all()
+    replace_file(path, |file| writeln!(file, "{text}").map_err(FileError::at("write", path)))?;
+    Ok(())
 }

@@ -3,8 +3,8 @@
 mod config;
 pub(crate) mod names;
 
-use crate::replace::replace_file;
 use crate::{Model, ModelConfig, ModelError, Parameters, Result, checkpoint};
+use ligo_files::{FileError, replace_file};
 use ligo_kernels::Kernels;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,7 +23,8 @@ const WEIGHTS: &str = "model.safetensors";
 pub fn export<D: Kernels>(directory: &Path, model: &Model, parameters: &Parameters<D>) -> Result<()> {
     model.check_parameters(parameters)?;
     let config = format!("{:#}\n", model.config().to_hub_json());
-    replace_file(&directory.join(CONFIG), |file| file.write_all(config.as_bytes()))?;
+    let path = directory.join(CONFIG);
+    replace_file(&path, |file| file.write_all(config.as_bytes()).map_err(FileError::at("write", &path)))?;
     checkpoint::save(&directory.join(WEIGHTS), parameters, &BTreeMap::new())
 }
 

@@ -1,7 +1,8 @@
 //! One checkpoint as a file: safetensors with the plan, the state and a hash in the metadata.
 
-use super::{Plan, State, TEMPORARY, Tensors, TensorsMut, failed};
+use super::{Plan, State, Tensors, TensorsMut, failed};
 use crate::TrainError;
+use ligo_files::replace_file;
 use ligo_kernels::{Kernels, Matrix};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
@@ -30,26 +31,7 @@ pub(super) enum Unreadable {
 
 /// Puts what `fill` writes at `path`: under a temporary name, synced, renamed, and the rename synced too.
 pub(super) fn write(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), TrainError> {
-    // A checkpoint's path is always made of a directory and a name.
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY).suffix(".tmp");
-    #[cfg(unix)]
-    {
-        // Readable like any other file (the umask applies), not for the owner alone as temporary files are.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut temporary = builder.tempfile_in(directory).map_err(failed(directory, "a file cannot be made in it"))?;
-    let failed = failed(path, "the checkpoint cannot be written");
-    fill(temporary.as_file_mut()).map_err(&failed)?;
-    temporary.as_file().sync_all().map_err(&failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
-    // Makes the rename durable where directories can be synced; the file is whole either way.
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
-    }
-    Ok(())
+    replace_file(path, |file| fill(file).map_err(failed(path, "write the checkpoint")))
 }
 
 /// Writes a checkpoint; one tensor at a time is copied out of the device.
@@ -105,8 +87,7 @@ pub(super) fn write_into<D: Kernels>(
 
 /// Reads a checkpoint, checks that it is whole and this plan's, and only then fills the tensors.
 pub(super) fn read<D: Kernels>(path: &Path, plan: &Plan, tensors: &mut TensorsMut<'_, D>) -> Result<State, Unreadable> {
-    let bytes =
-        std::fs::read(path).map_err(|error| Unreadable::Error(failed(path, "the checkpoint cannot be read")(error)))?;
+    let bytes = std::fs::read(path).map_err(|error| Unreadable::Error(failed(path, "read the checkpoint")(error)))?;
     let damaged = |reason: &dyn std::fmt::Display| Unreadable::Damaged(reason.to_string());
     let (length, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
     let found = metadata.metadata().clone().unwrap_or_default();
@@ -167,10 +148,7 @@ mod tests {
             Err(io::ErrorKind::StorageFull.into())
         })
         .unwrap_err();
-        assert!(
-            error.to_string().contains("step-0000000001.safetensors: the checkpoint cannot be written: "),
-            "{error}"
-        );
+        assert!(error.to_string().contains("step-0000000001.safetensors: cannot write the checkpoint: "), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }

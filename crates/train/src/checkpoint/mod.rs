@@ -12,12 +12,10 @@ pub(crate) use state::{Plan, State};
 
 use crate::TrainError;
 use file::Unreadable;
+use ligo_files::{FileError, TEMPORARY_PREFIX};
 use ligo_kernels::{Kernels, Matrix};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// How the names of temporary files begin; what a killed process leaves of them is removed at the next start.
-const TEMPORARY: &str = ".checkpoint-";
 
 /// How many are kept: the newest, and one to fall back on.
 const KEPT: usize = 2;
@@ -53,14 +51,14 @@ impl Checkpoints {
     /// # Errors
     /// [`TrainError::File`] if the directory cannot be made, listed or written.
     pub(crate) fn open(directory: &Path) -> Result<Self, TrainError> {
-        fs::create_dir_all(directory).map_err(failed(directory, "the directory cannot be made"))?;
-        let unlisted = failed(directory, "the directory cannot be listed");
+        fs::create_dir_all(directory).map_err(failed(directory, "make the directory"))?;
+        let unlisted = failed(directory, "list the directory");
         let mut kept = Vec::new();
         for entry in fs::read_dir(directory).map_err(&unlisted)? {
             let path = entry.map_err(&unlisted)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(TEMPORARY) {
-                fs::remove_file(&path).map_err(failed(&path, "a half-written checkpoint cannot be removed"))?;
+            if name.starts_with(TEMPORARY_PREFIX) {
+                fs::remove_file(&path).map_err(failed(&path, "remove a half-written checkpoint"))?;
             } else if let Some(step) = step_of(&name) {
                 kept.push((step, path));
             }
@@ -90,7 +88,7 @@ impl Checkpoints {
                 Err(Unreadable::Damaged(reason)) => {
                     tracing::warn!("{}: damaged ({reason}); going on from the checkpoint before it", path.display());
                     // It would pass for the newest until the steps done again have caught up with it.
-                    fs::remove_file(path).map_err(failed(path, "a damaged checkpoint cannot be removed"))?;
+                    fs::remove_file(path).map_err(failed(path, "remove a damaged checkpoint"))?;
                     self.kept.pop();
                 }
             }
@@ -115,7 +113,7 @@ impl Checkpoints {
         }
         while self.kept.len() > KEPT {
             let (_, path) = self.kept.remove(0);
-            fs::remove_file(&path).map_err(failed(&path, "an old checkpoint cannot be removed"))?;
+            fs::remove_file(&path).map_err(failed(&path, "remove an old checkpoint"))?;
         }
         Ok(())
     }
@@ -132,5 +130,5 @@ fn step_of(name: &str) -> Option<u64> {
 /// Turns the system's error into ours.
 fn failed(path: &Path, action: &'static str) -> impl Fn(std::io::Error) -> TrainError {
     let path = path.to_owned();
-    move |source| TrainError::File { path: path.clone(), action, source }
+    move |source| FileError { path: path.clone(), action, source }.into()
 }

@@ -36,7 +36,7 @@ fn a_directory_that_cannot_be_made_is_named() {
     let blocker = directory.path().join("runs");
     std::fs::write(&blocker, "a file where a directory should be").unwrap();
     let error = setting().run(&blocker.join("train"), &Watch::default()).unwrap_err();
-    assert!(error.to_string().contains("runs/train: the directory cannot be made: "), "{error}");
+    assert!(error.to_string().contains("runs/train: cannot make the directory: "), "{error}");
 }
 
 #[test]
