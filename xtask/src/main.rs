@@ -21,7 +21,12 @@ mod workspace;
 
 use clap::Parser;
 use flags::{Bench, Command, Data, Flags};
+use ligo_kernels::Recycling;
 use std::process::ExitCode;
+
+/// A training step asks for the same large blocks again and again: they are kept instead of given back to the system.
+#[global_allocator]
+static ALLOCATOR: Recycling = Recycling::holding_at_most(1 << 30);
 
 /// Something is wrong with what the command was given or found; one message says what.
 const FAILED: u8 = 2;

@@ -4,7 +4,7 @@ use crate::protocol::{Job, Ready, Taken, Turn};
 use crate::step::Stepper;
 use crate::system::{peak_bytes, resident_bytes};
 use anyhow::{Context, Result};
-use ligo_kernels::Kernels;
+use ligo_kernels::{Kernels, on_workers};
 use serde::Serialize;
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -28,17 +28,23 @@ pub fn serve<D: Kernels>(device: &D, input: impl BufRead, mut output: impl Write
     say(&mut output, &ready)?;
     for line in lines {
         let turn: Turn = serde_json::from_str(&line?).context("the turn")?;
-        // Untimed: wakes the threads.
-        let mut loss = stepper.step()?;
-        let mut seconds = Vec::with_capacity(turn.steps);
-        for _ in 0..turn.steps {
-            let start = Instant::now();
-            loss = stepper.step()?;
-            seconds.push(start.elapsed().as_secs_f64());
-        }
+        let (seconds, loss) = on_workers(|| take(&mut stepper, turn.steps))?;
         say(&mut output, &Taken { seconds, loss: loss.into(), peak_bytes: peak_bytes() })?;
     }
     Ok(())
+}
+
+/// Takes that many steps; their seconds, and the last one's loss.
+fn take<D: Kernels>(stepper: &mut Stepper<D>, steps: usize) -> Result<(Vec<f64>, f32)> {
+    // Untimed: wakes the threads.
+    let mut loss = stepper.step()?;
+    let mut seconds = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        let start = Instant::now();
+        loss = stepper.step()?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok((seconds, loss))
 }
 
 fn say(output: &mut impl Write, message: &impl Serialize) -> Result<()> {

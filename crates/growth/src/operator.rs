@@ -54,7 +54,7 @@ pub trait LearnedOperator<D: Kernels>: Debug + Send + Sync {
 }
 
 /// A learned operator in the course of its training.
-pub trait Learner<D: Kernels>: Debug {
+pub trait Learner<D: Kernels>: Debug + Send {
     /// The factors, named.
     fn factors(&self) -> &Parameters<D>;
 

@@ -24,7 +24,7 @@ use data::Data;
 use directory::{Found, read_json, write_json};
 use execute::{Setting, execute};
 use jobs::{jobs, stale};
-use ligo_kernels::Kernels;
+use ligo_kernels::{Kernels, on_workers};
 use ligo_train::{StopFlag, TrainError};
 use lock::Lock;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,16 @@ pub enum Outcome {
 /// Another process in the same results directory; data that are missing or unfit; a directory that cannot be written; a full
 /// disk; a training that diverges, after all other runs are done. What was done until then is kept.
 pub fn run<D: Kernels>(
+    experiment: &Experiment,
+    registry: &Registry<D>,
+    device: &D,
+    options: &Options<'_>,
+) -> Result<Outcome> {
+    // From inside the pool an operation wakes one thread less.
+    on_workers(|| run_here(experiment, registry, device, options))
+}
+
+fn run_here<D: Kernels>(
     experiment: &Experiment,
     registry: &Registry<D>,
     device: &D,
