@@ -167,6 +167,12 @@ fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) ->
             measured.first_loss,
         ));
     }
+    let disturbed: usize = measured.iter().map(|measured| measured.disturbed).sum();
+    if disturbed > 0 {
+        lines.push(format!(
+            "  doubtful: other programs were computing during {disturbed} turns, and those suffer unequally"
+        ));
+    }
     if let [ours, other] = measured {
         let ratio = ours.seconds / other.seconds;
         let met = if ratio <= entry.bar { "met" } else { "missed" };

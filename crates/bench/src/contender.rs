@@ -1,6 +1,7 @@
 //! The other end of a process that takes steps: started, asked for turns, ended.
 
 use crate::protocol::{Job, Ready, Taken, Turn};
+use crate::system::CpuTime;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,13 +58,16 @@ impl Contender {
         self.ready.before_bytes
     }
 
-    pub(crate) fn take_turn(&mut self, steps: usize) -> Result<Taken> {
+    /// What a turn took, and the share that other processes had of all that was computed meanwhile.
+    pub(crate) fn take_turn(&mut self, steps: usize) -> Result<(Taken, Option<f64>)> {
+        let before = CpuTime::of(self.process.id());
         self.send(&Turn { steps })?;
         let taken: Taken = self.receive()?;
+        let after = CpuTime::of(self.process.id());
         if !taken.loss.is_finite() {
             bail!("{}: the loss is {}, expected a finite number", self.ready.engine, taken.loss);
         }
-        Ok(taken)
+        Ok((taken, before.zip(after).map(|(before, after)| after.foreign_share_since(before))))
     }
 
     fn send(&mut self, message: &impl Serialize) -> Result<()> {

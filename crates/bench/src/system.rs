@@ -10,6 +10,45 @@ pub(crate) fn peak_bytes() -> Option<u64> {
     status("VmHWM:")
 }
 
+/// CPU time so far, of all processes and of one of them, in the system's ticks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CpuTime {
+    all: u64,
+    own: u64,
+}
+
+impl CpuTime {
+    /// Until now; none where there is no `/proc`.
+    pub(crate) fn of(process: u32) -> Option<Self> {
+        let all = all_ticks(&std::fs::read_to_string("/proc/stat").ok()?)?;
+        let own = own_ticks(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?;
+        Some(Self { all, own })
+    }
+
+    /// The share that other processes had of all that was computed since `earlier`.
+    pub(crate) fn foreign_share_since(self, earlier: Self) -> f64 {
+        let all = self.all.saturating_sub(earlier.all);
+        let foreign = all.saturating_sub(self.own.saturating_sub(earlier.own));
+        foreign as f64 / all.max(1) as f64
+    }
+}
+
+/// Of the line `cpu  user nice system idle iowait irq softirq steal …`, all that is not idle.
+fn all_ticks(stat: &str) -> Option<u64> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<u64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _wait, irq, softirq, steal, ..] = fields[..] else { return None };
+    Some(user + nice + system + irq + softirq + steal)
+}
+
+/// Of `id (name) state …`, fields 14 and 15: user and system. The name may hold anything, so it is read from its end on.
+fn own_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
+}
+
 /// Processes that have wanted to compute lately, on average over a minute; none where there is no `/proc/loadavg`.
 pub fn load() -> Option<f64> {
     std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
@@ -28,7 +67,19 @@ fn find(status: &str, key: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{CpuTime, all_ticks, find, own_ticks};
+
+    #[test]
+    fn what_other_processes_computed_is_told_from_what_one_did() {
+        let all = "cpu  100 5 20 9000 70 1 2 3 0 0\ncpu0 50 0 0 0 0 0 0 0\n";
+        assert_eq!(all_ticks(all), Some(131));
+        assert_eq!(all_ticks("intr 1 2 3"), None);
+        let own = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0";
+        assert_eq!(own_ticks(own), Some(42));
+        let (earlier, later) = (CpuTime { all: 100, own: 10 }, CpuTime { all: 200, own: 85 });
+        assert_eq!(later.foreign_share_since(earlier), 0.25);
+        assert_eq!(later.foreign_share_since(later), 0.0);
+    }
 
     #[test]
     fn a_figure_is_found_by_its_key_and_anything_else_is_unknown() {

@@ -13,6 +13,11 @@ const SAME_LOSS: f64 = 1e-3;
 /// The loss of random weights is as near as this to that of chance.
 const NEAR_CHANCE: f64 = 0.5;
 
+/// A turn during which other processes had more than this of what was computed is taken again …
+const DISTURBED: f64 = 0.05;
+/// … but for so many times a turn and no more.
+const AGAIN: usize = 3;
+
 /// How contenders are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -33,6 +38,8 @@ pub struct Measured {
     pub seconds: f64,
     /// Fastest and slowest turn, each by its median.
     pub turns: (f64, f64),
+    /// Turns that count though other programs disturbed them, because the machine was never quiet for long enough.
+    pub disturbed: usize,
     /// Steps timed.
     pub steps: usize,
     /// Highest resident memory of its process; none where the system doesn't tell.
@@ -56,14 +63,22 @@ pub fn compare(
     check_losses(case, contenders, plan)?;
     let mut turns: Vec<Vec<Vec<f64>>> = vec![Vec::new(); contenders.len()];
     let mut peaks = vec![None; contenders.len()];
+    let mut disturbed = vec![0; contenders.len()];
     let mut steps = vec![0; contenders.len()];
     for (contender, steps) in contenders.iter_mut().zip(&mut steps) {
-        let trial = contender.take_turn(1)?;
+        let (trial, _) = contender.take_turn(1)?;
         *steps = steps_of_turn(trial.seconds.first().copied().unwrap_or(TURN_SECONDS));
     }
     for round in 1..=plan.rounds {
         for (i, contender) in contenders.iter_mut().enumerate() {
-            let taken = contender.take_turn(steps[i])?;
+            let (mut taken, mut foreign) = contender.take_turn(steps[i])?;
+            for _ in 0..AGAIN {
+                if foreign.is_none_or(|share| share <= DISTURBED) {
+                    break;
+                }
+                (taken, foreign) = contender.take_turn(steps[i])?;
+            }
+            disturbed[i] += usize::from(foreign.is_some_and(|share| share > DISTURBED));
             peaks[i] = taken.peak_bytes;
             turns[i].push(taken.seconds);
         }
@@ -73,7 +88,8 @@ pub fn compare(
         .iter()
         .zip(turns)
         .zip(peaks)
-        .map(|((contender, turns), peak_bytes)| {
+        .zip(disturbed)
+        .map(|(((contender, turns), peak_bytes), disturbed)| {
             let medians: Vec<f64> = turns.iter().map(|turn| median(turn)).collect();
             let all: Vec<f64> = turns.into_iter().flatten().collect();
             Measured {
@@ -81,6 +97,7 @@ pub fn compare(
                 parameters: contender.parameters(),
                 seconds: median(&all),
                 turns: medians.iter().fold((f64::INFINITY, 0.0), |(low, high), &s| (s.min(low), s.max(high))),
+                disturbed,
                 steps: all.len(),
                 peak_bytes,
                 before_bytes: contender.before_bytes(),
