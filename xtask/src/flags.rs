@@ -28,7 +28,6 @@ use std::path::PathBuf;
 Environment:
   LIGO_LOG         what is logged to stderr: error, warn, info, debug, or ligo_data=debug
   NO_COLOR         no colours, not even on a terminal
-  RUST_BACKTRACE   1: show where an error came from
 
 Exit codes:
   0    done

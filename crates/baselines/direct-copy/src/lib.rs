@@ -1,7 +1,8 @@
 //! Direct copy: the small model in a corner of a fresh large one.
 //!
 //! Every small weight `W` `[d_out, d_in]` fills the top left of its large counterpart, and whatever is new keeps the large model's
-//! own fresh start (matrices N(0, initializer_range²), biases 0, norms gain 1 and bias 0):
+//! own fresh start (matrices N(0, initializer_range²), GPT-2's residual projections smaller by √(2·L2) as in any fresh GPT-2, biases
+//! 0, norms gain 1 and bias 0):
 //!
 //! ```text
 //! W_new = [ W  ε ]        b_new = [ b ]

@@ -126,3 +126,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_reference_that_never_was_above_its_own_end_is_nothing_to_compare_with() {
+    let rising: Vec<Point> = [(0.0, 4.0), (1.0, 4.5), (2.0, 5.0)].map(|(cost, metric)| Point { cost, metric }).into();
+    assert_eq!(Comparison::with(&rising, 1, Better::Lower), None);
+}

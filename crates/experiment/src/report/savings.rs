@@ -2,7 +2,7 @@
 //! decides.
 
 use super::curve::Evaluation;
-use ligo_eval::{Accounting, Better, Comparison, Point, Saving};
+use ligo_eval::{Accounting, Better, Comparison, Point, Saving, smooth};
 use ligo_train::Cost;
 
 /// A run that reached the target.
@@ -29,7 +29,7 @@ pub(super) struct Shares {
 
 /// The loss that the reference run sets as the target; none if it has no evaluation.
 pub(super) fn target(reference: &[Evaluation], smoothing: usize) -> Option<f64> {
-    Some(compare(reference, smoothing, |row| row.steps)?.target)
+    Some(smooth(&points(reference, |row| row.steps), smoothing).last()?.metric)
 }
 
 /// What `run` saved against `reference`, given what its small model cost; none if it did not reach the target.

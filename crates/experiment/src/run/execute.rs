@@ -105,6 +105,11 @@ pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) ->
         provenance: Provenance::here(&setting.options.workspace, setting.options.threads, &setting.options.command),
     };
     job.directory.finish(&record)?;
+    // A kill may have come between a stage's end and the removal of what it began with.
+    for stage in 0..job.recipe.stages.len() {
+        job.directory.discard(&weights_after(stage))?;
+        job.directory.discard(&checkpoints_of(stage))?;
+    }
     job.directory.discard(&weights_after(job.recipe.stages.len()))?;
     job.directory.discard(STATE)?;
     Ok(Some(record))

@@ -122,11 +122,14 @@ fn run_here<D: Kernels>(
             Err(error) => return Err(error),
         }
     }
+    let found = collect(experiment, registry, options)?;
+    let written = report::write(&found, &results)
+        .with_context(|| format!("{}: the results cannot be written", results.display()));
     if !diverged.is_empty() {
+        // Without the reference row there is no report; what diverged is the better message then.
         bail!("{}", diverged.join("\n"));
     }
-    let found = collect(experiment, registry, options)?;
-    report::write(&found, &results).with_context(|| format!("{}: the results cannot be written", results.display()))?;
+    written?;
     Ok(Outcome::Finished(Box::new(found)))
 }
 

@@ -79,8 +79,8 @@ impl Place {
         Experiment::load(&self.path("tiny.toml"), &overrides, &methods::<Cpu>(), self.0.path()).expect("it is good")
     }
 
-    fn run(&self, overrides: &[&str], watcher: &Watcher) -> Result<Outcome> {
-        let options = Options {
+    fn options<'a>(&self, watcher: &'a Watcher) -> Options<'a> {
+        Options {
             workspace: self.0.path().into(),
             results_dir: self.path("results"),
             data_dir: self.path("data"),
@@ -90,8 +90,11 @@ impl Place {
             checkpoint_every: Duration::ZERO,
             stop: watcher.stop.clone(),
             observer: watcher,
-        };
-        run(&self.experiment(overrides), &methods::<Cpu>(), &Cpu::default(), &options)
+        }
+    }
+
+    fn run(&self, overrides: &[&str], watcher: &Watcher) -> Result<Outcome> {
+        run(&self.experiment(overrides), &methods::<Cpu>(), &Cpu::default(), &self.options(watcher))
     }
 
     fn finished(&self, overrides: &[&str]) -> (Results, Watcher) {
@@ -337,6 +340,12 @@ fn a_diverging_row_is_reported_when_the_others_are_done() {
     let error = format!("{:#}", place.run(&edit, &watcher).expect_err("it diverges"));
     assert!(error.starts_with("scratch, seed 0: ") && error.contains("expected a finite number"), "{error}");
     assert!(place.path("results/tiny/runs/ligo-seed0/run.json").is_file());
+
+    let edit = ["methods.ligo.training.learning_rate=1e20", "methods.ligo.training.weight_decay=0"];
+    let error = format!("{:#}", place.run(&edit, &Watcher::new(u64::MAX)).expect_err("it diverges"));
+    assert!(error.starts_with("ligo, seed 0: "), "{error}");
+    let table = std::fs::read_to_string(place.path("results/tiny/table.md")).expect("the other rows' table");
+    assert!(table.contains("| stackbert") && !table.contains("| ligo"), "{table}");
 }
 
 #[test]
@@ -373,4 +382,43 @@ fn the_state_of_an_experiment_is_told_from_its_files() {
     assert_eq!(state(), "changed since: 1 of 5 runs to do again");
     std::fs::write(place.path("tiny.toml"), "tilte = 1").expect("the directory is writable");
     assert_eq!(state(), "cannot be read");
+}
+
+/// A method of somebody else: a fresh model, trained for half the steps, then for the rest.
+struct TwoHalves;
+
+impl<D: Kernels> ligo_growth::Method<D> for TwoHalves {
+    fn name(&self) -> &'static str {
+        "two-halves"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Trains in two halves."
+    }
+
+    fn recipe(&self, options: &toml::Table, task: &ligo_growth::Task) -> ligo_growth::Result<ligo_growth::Recipe<D>> {
+        ligo_growth::parse_options::<toml::Table>("two-halves", options)?;
+        let stages = vec![
+            ligo_growth::Stage::train("first", 0..task.steps / 2),
+            ligo_growth::Stage::train("second", task.steps / 2..task.steps),
+        ];
+        Ok(ligo_growth::Recipe { start: ligo_growth::Start::Random(task.large.clone()), stages })
+    }
+}
+
+#[test]
+fn a_method_from_outside_is_a_line_in_the_registry_and_a_row_in_the_table() {
+    let place = Place::new();
+    let mut registry = methods::<Cpu>();
+    registry.push(Box::new(TwoHalves));
+    let rows = ["methods=[{method=\"scratch\"},{method=\"two-halves\"}]".to_owned()];
+    let experiment = Experiment::load(&place.path("tiny.toml"), &rows, &registry, place.0.path()).expect("it is good");
+    let watcher = Watcher::new(u64::MAX);
+    let outcome = run(&experiment, &registry, &Cpu::default(), &place.options(&watcher)).expect("it runs");
+    let Outcome::Finished(results) = outcome else { panic!("nobody asked for a stop") };
+    let [scratch, halves] = &results.methods[..] else { panic!("expected two rows") };
+    assert_eq!(halves.stages.iter().map(|stage| stage.cost.steps).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(halves.total.flops, scratch.total.flops);
+    let table = std::fs::read_to_string(place.path("results/tiny/table.md")).expect("a table");
+    assert!(table.contains("| two-halves"), "{table}");
 }

@@ -40,6 +40,7 @@ pub(super) fn check<D: Kernels>(
         format!("{:?}", experiment.large.family).to_lowercase(),
         &format!("the small model's, {}", format!("{:?}", experiment.small.family).to_lowercase()),
     )?;
+    check.growth(&experiment.small, &experiment.large)?;
     check.training(&["training"], &experiment.training)?;
     check.training(&["small_training"], &experiment.small_training)?;
     check.require(experiment.evaluation.every > 0, &["evaluation", "every"], 0, "1 or more")?;
@@ -129,6 +130,18 @@ impl Checker<'_> {
             format!("{:?}", data.objective).to_lowercase(),
             &format!("{} for the family of '{name}'", format!("{expected:?}").to_lowercase()),
         )
+    }
+
+    /// Growing only adds: no width, no depth of the large model is below the small one's.
+    fn growth(&self, small: &ModelConfig, large: &ModelConfig) -> Result<(), ConfigError> {
+        for (key, least, found) in [
+            ("num_hidden_layers", small.num_hidden_layers, large.num_hidden_layers),
+            ("hidden_size", small.hidden_size, large.hidden_size),
+        ] {
+            let expected = format!("{least} (small.{key}) or more");
+            self.require(found >= least, &["large", key], found, &expected)?;
+        }
+        Ok(())
     }
 
     fn training(&self, path: &[&str], training: &TrainingConfig) -> Result<(), ConfigError> {

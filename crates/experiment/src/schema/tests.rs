@@ -133,6 +133,11 @@ fn every_mistake_names_file_line_column_key_what_was_found_and_what_was_expected
             "hidden_size = 18",
             "a.toml:19:1: 'large.hidden_size' is 18, expected a multiple of num_attention_heads (4)",
         ),
+        (
+            "num_hidden_layers = 1",
+            "num_hidden_layers = 3",
+            "a.toml:20:1: 'large.num_hidden_layers' is 2, expected 3 (small.num_hidden_layers) or more",
+        ),
         ("hidden_size = 16", "hidden_size = 0", "a.toml:19:1: 'large.hidden_size' is 0, expected a number from 1 to "),
         (
             "hidden_size = 16",
@@ -301,6 +306,24 @@ fn what_is_left_out_follows_from_the_rest() {
     );
     let bert = good(&["small.family=bert", "large.family=bert"]);
     assert_eq!(bert.data.objective, LanguageObjective::Masked);
+}
+
+#[test]
+fn own_files_take_the_place_of_the_extended_corpus_and_tokenizer_size() {
+    let own = "extends = 'base.toml'
+[data]
+train = ['a.parquet']
+validation = ['b.parquet']
+[data.tokenizer]
+vocab_size = 400
+";
+    let base = GOOD.replace("vocab_size = 300", "file = 'theirs.json'");
+    let experiment = load(&[("own.toml", own), ("base.toml", &base)], &[]).unwrap();
+    assert_eq!(experiment.data.corpus, None);
+    assert_eq!((experiment.data.train.len(), experiment.data.validation.len()), (1, 1));
+    assert_eq!((experiment.data.tokenizer.vocab_size, experiment.data.tokenizer.file), (Some(400), None));
+    let both = GOOD.replace("corpus = \"crate-docs\"", "corpus = \"crate-docs\"\ntrain = ['a.parquet']");
+    assert!(load(&[("both.toml", &both)], &[]).unwrap_err().contains("expected one of them"));
 }
 
 #[test]

@@ -59,8 +59,10 @@ impl Table {
         }
     }
 
-    /// Lays `over` on top: tables key by key, rows of `methods` by label, everything else replaced.
+    /// Lays `over` on top: tables key by key, rows of `methods` by label, everything else replaced. A key that says the same
+    /// thing in another way goes.
     pub(super) fn merge(&mut self, over: Table) {
+        self.0.retain(|own| !over.0.iter().any(|entry| in_place_of(&entry.key, &own.key)));
         for entry in over.0 {
             match self.0.iter_mut().find(|own| own.key == entry.key) {
                 None => self.0.push(entry),
@@ -79,6 +81,17 @@ impl Table {
             }
         }
     }
+}
+
+/// Whether `new` says what `old` said before: text in files or the embedded corpus, a tokenizer's file or its size.
+fn in_place_of(new: &str, old: &str) -> bool {
+    matches!(
+        (new, old),
+        ("train" | "validation", "corpus")
+            | ("corpus", "train" | "validation")
+            | ("file", "vocab_size")
+            | ("vocab_size", "file")
+    )
 }
 
 /// A row with a known label changes that row, another is added.

@@ -87,7 +87,7 @@ fn a_file_that_cannot_be_written_is_named_and_leaves_nothing_behind() {
     let (place, parameters) = (Place::new(), scrambled(&model(Family::Gpt2)));
     fs::create_dir(place.file()).unwrap();
     let error = checkpoint::save(&place.file(), &parameters, &BTreeMap::new()).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: cannot be written", place.file().display())), "{error}");
+    assert!(error.starts_with(&format!("{}: cannot write", place.file().display())), "{error}");
     assert_eq!(place.files(), 1);
 }
 

@@ -91,7 +91,7 @@ fn two_checkpoints_are_kept_and_what_a_kill_left_half_written_is_removed() {
     let plan = StagePlan { checkpoint_every: Duration::ZERO, ..setting().plan };
     let setting = Setting { plan, ..setting() };
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join(".checkpoint-x1y2.tmp"), "half").unwrap();
+    fs::write(directory.path().join(".ligo-x1y2.tmp"), "half").unwrap();
     setting.end(directory.path());
     assert_eq!(names(directory.path()), ["step-0000000006.safetensors", "step-0000000007.safetensors"]);
 }
