@@ -124,6 +124,10 @@ impl Observer for Bars {
             Event::ReadingCrates { done, of } => {
                 self.with(|current| current.bar.set_message(format!("crate-docs: {done} of {of} packages read")));
             }
+            Event::CorpusReady(report) => {
+                let corpus = self.bar("data".into(), "{prefix:<20} {wide_msg}");
+                corpus.abandon_with_message(report.to_string().lines().next().unwrap_or_default().to_owned());
+            }
             Event::DataReady(data) => self.with(|current| {
                 if !current.bar.is_finished() {
                     current.bar.finish_and_clear();

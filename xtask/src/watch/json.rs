@@ -86,6 +86,7 @@ impl Observer for Json {
             Event::Preparing(what) => json!({ "event": "preparing", "what": what }),
             Event::ReadingCrates { done, of } if done < of => return,
             Event::ReadingCrates { of, .. } => json!({ "event": "crates-read", "packages": of }),
+            Event::CorpusReady(report) => json!({ "event": "corpus-ready", "corpus": report }),
             Event::DataReady(data) => json!({ "event": "data-ready", "data": data }),
             Event::Stale { change, runs } => json!({
                 "event": "stale", "key": change.key, "before": change.before, "after": change.after, "runs": runs,

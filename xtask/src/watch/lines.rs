@@ -105,6 +105,7 @@ impl Observer for Lines {
                     info!("data: {of} packages read");
                 }
             }
+            Event::CorpusReady(report) => report.to_string().lines().for_each(|line| info!("data: {line}")),
             Event::DataReady(data) => info!(
                 "data: {}, {} tokens to train on, {} to validate on, vocabulary {}",
                 data.name,

@@ -143,6 +143,7 @@ fn sources(config: &DataConfig, options: &Options<'_>) -> Result<(String, TextSo
         let report = ligo_data::crate_docs::build_crate_docs(&manifest, &directory, &|progress| {
             options.observer.event(&Event::ReadingCrates { done: progress.done, of: progress.packages });
         })?;
+        options.observer.event(&Event::CorpusReady(&report));
         let source = |name| TextSource::new([directory.join(name)], "text");
         let hash = report.corpus_hash.get(..12).unwrap_or(&report.corpus_hash);
         return Ok((format!("crate-docs {hash}"), source("train.parquet"), source("validation.parquet")));

@@ -22,6 +22,8 @@ pub enum Event<'a> {
         /// Packages in all.
         of: u64,
     },
+    /// The corpus of the crates' documentation is there: what it holds, and from which crates.
+    CorpusReady(&'a ligo_data::crate_docs::Report),
     /// The data are there.
     DataReady(&'a DataRecord),
     /// A change in the TOML makes runs worthless.
