@@ -1,5 +1,10 @@
 //! The whole command line, readable as its manual. What a command does is in the file of its name.
 
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "clap shows these comments on a terminal, where <label> is a placeholder"
+)]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
