@@ -322,6 +322,8 @@ vocab_size = 400
     assert_eq!(experiment.data.corpus, None);
     assert_eq!((experiment.data.train.len(), experiment.data.validation.len()), (1, 1));
     assert_eq!((experiment.data.tokenizer.vocab_size, experiment.data.tokenizer.file), (Some(400), None));
+    let set = good(&["data.train=['a.parquet']", "data.validation=['b.parquet']"]);
+    assert_eq!((set.data.corpus, set.data.train.len()), (None, 1));
     let both = GOOD.replace("corpus = \"crate-docs\"", "corpus = \"crate-docs\"\ntrain = ['a.parquet']");
     assert!(load(&[("both.toml", &both)], &[]).unwrap_err().contains("expected one of them"));
 }

@@ -206,8 +206,9 @@ pub(super) fn set(root: &mut Node, argument: &str) -> Result<(), ConfigError> {
     }
     match &mut node.value {
         Value::Table(table) => {
+            let entry = Entry { key: last.into(), origin, node: value };
             table.remove(last);
-            table.0.push(Entry { key: last.into(), origin, node: value });
+            table.merge(Table(vec![entry]));
             Ok(())
         }
         _ => refuse(format!("'{}' is {}, it has no key '{last}'", parents.join("."), node.describe())),
