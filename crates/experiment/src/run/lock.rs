@@ -8,7 +8,7 @@ use std::path::Path;
 /// Held as long as it lives; the operating system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -47,6 +47,15 @@ impl Lock {
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         written.with_context(|| format!("{}: cannot be written", path.display()))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Lets go by word, not only by closing: a program that another thread is just starting holds a copy of the open file for a
+    /// moment, and with it the lock.
+    fn drop(&mut self) {
+        // If that fails, closing is all that is left to do.
+        let _ = self.file.unlock();
     }
 }
