@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 /// The bytes of a file, of which only those looked at are read.
 ///
@@ -25,6 +25,39 @@ impl MappedFile {
         // file is not changed in place meanwhile cannot be checked here; the type's documentation asks it of whoever
         // names the file, and the project replaces its own files by renaming.
         unsafe { memmap2::Mmap::map(file) }.map(Self)
+    }
+
+    /// Tells the system that the file will soon be read from its beginning to its end.
+    ///
+    /// The system then reads ahead further than it would. A hint: where the system has none such, nothing happens.
+    pub fn will_read_in_order(&self) {
+        #[cfg(unix)]
+        {
+            // A hint that was refused costs time alone.
+            _ = self.0.advise(memmap2::Advice::Sequential);
+        }
+    }
+
+    /// Gives back the memory of a range of bytes, and of the pages that it shares with its neighbours.
+    ///
+    /// For who copies a file out piece by piece: the pages of a piece that has been copied no longer count towards this
+    /// process, so that it never holds the file and the copy. Reading the range again gives the same bytes, from the
+    /// system's cache or the disk. What of the range lies beyond the file is ignored; so is all of it where the system
+    /// cannot do it.
+    pub fn release(&self, range: Range<usize>) {
+        let end = range.end.min(self.0.len());
+        if range.start >= end {
+            return;
+        }
+        #[cfg(unix)]
+        {
+            // SAFETY: the range lies in the map. The map is shared with a file and read-only, so that a page that was
+            // dropped is read from the same file again when it is touched: no reference into it sees anything change.
+            // A refusal leaves everything as it was.
+            _ = unsafe {
+                self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, end - range.start)
+            };
+        }
     }
 }
 
