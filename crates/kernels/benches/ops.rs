@@ -5,8 +5,8 @@
 use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
 use divan::{Bencher, black_box};
 use ligo_kernels::{
-    AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gelu, GradTape, Gradients, Input, Kernels, LayerNorm,
-    Layout, Linear, Matrix, Tape, Visibility, gradients_for, on_workers,
+    Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, GradTape, Gradients, HeadNorms, Input, Kernels,
+    Layout, Linear, Matrix, NO_ROW, Norm, NormKind, Projections, Tape, Visibility, gradients_for, on_workers,
 };
 
 #[global_allocator]
@@ -81,26 +81,67 @@ fn linear(bencher: Bencher<'_, '_>, size: Size) {
 }
 
 #[divan::bench(args = SIZES)]
-fn linear_gelu(bencher: Bencher<'_, '_>, size: Size) {
+fn linear_activated(bencher: Bencher<'_, '_>, size: Size) {
     let h = size.width;
     let leaves = [random(size.tokens(), h), random(h, 4 * h), random(1, 4 * h)];
-    both(bencher, &leaves, |tape, x| vec![Cpu::linear_gelu(tape, &x[0], map(x), Gelu::Tanh).expect("the sizes fit")]);
+    both(bencher, &leaves, |tape, x| {
+        vec![Cpu::linear_activated(tape, &x[0], map(x), Activation::GeluTanh).expect("the sizes fit")]
+    });
+}
+
+/// One input per token: next to nothing but the activation.
+#[divan::bench(args = [Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu, Activation::Relu, Activation::Silu, Activation::Tanh])]
+fn activation(bencher: Bencher<'_, '_>, kind: Activation) {
+    let h = 4 * SIZES[1].width;
+    let leaves = [random(SIZES[1].tokens(), 1), random(1, h), random(1, h)];
+    both(bencher, &leaves, |tape, x| vec![Cpu::linear_activated(tape, &x[0], map(x), kind).expect("the sizes fit")]);
 }
 
 #[divan::bench(args = SIZES)]
-fn gelu_erf(bencher: Bencher<'_, '_>, size: Size) {
-    both(bencher, &[random(size.tokens(), 4 * size.width)], |tape, x| {
-        vec![Cpu::gelu(tape, &x[0], Gelu::Erf).expect("the sizes fit")]
+fn linear_gated(bencher: Bencher<'_, '_>, size: Size) {
+    let (h, inner) = (size.width, size.width * 8 / 3);
+    let leaves = [random(size.tokens(), h), random(inner, h), random(inner, h)];
+    both(bencher, &leaves, |tape, x| {
+        let map = |weight| Linear { weight, bias: None, layout: Layout::OutIn };
+        vec![Cpu::linear_gated(tape, &x[0], map(&x[1]), map(&x[2]), Activation::Silu).expect("the sizes fit")]
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn scale(bencher: Bencher<'_, '_>, size: Size) {
+    both(bencher, &[random(size.tokens(), size.width), random(1, size.width)], |tape, x| {
+        vec![Cpu::scale(tape, &x[0], &x[1]).expect("the sizes fit")]
+    });
+}
+
+fn add_norm(bencher: Bencher<'_, '_>, size: Size, kind: NormKind, bias: Option<usize>) {
+    let (n, h) = (size.tokens(), size.width);
+    both(bencher, &[random(n, h), random(n, h), random(1, h), random(1, h)], |tape, x| {
+        let norm = Norm { kind, gain: &x[2], bias: bias.map(|i| &x[i]), eps: 1e-5 };
+        let (sum, y) = Cpu::add_norm(tape, &x[0], &x[1], norm).expect("the sizes fit");
+        vec![sum, y]
     });
 }
 
 #[divan::bench(args = SIZES)]
 fn add_layer_norm(bencher: Bencher<'_, '_>, size: Size) {
-    let (n, h) = (size.tokens(), size.width);
-    both(bencher, &[random(n, h), random(n, h), random(1, h), random(1, h)], |tape, x| {
-        let norm = LayerNorm { gain: &x[2], bias: &x[3], eps: 1e-5 };
-        let (sum, y) = Cpu::add_layer_norm(tape, &x[0], &x[1], norm).expect("the sizes fit");
-        vec![sum, y]
+    add_norm(bencher, size, NormKind::Layer, Some(3));
+}
+
+#[divan::bench(args = SIZES)]
+fn add_rms_norm(bencher: Bencher<'_, '_>, size: Size) {
+    add_norm(bencher, size, NormKind::Rms, None);
+}
+
+/// Half as many key heads as query heads.
+#[divan::bench(args = SIZES)]
+fn head_norms(bencher: Bencher<'_, '_>, size: Size) {
+    let (heads, head_dim) = (size.heads, size.width / size.heads);
+    let key_value_heads = heads / 2;
+    let leaves = [random(size.tokens(), 2 * size.width), random(1, head_dim), random(1, head_dim)];
+    both(bencher, &leaves, |tape, x| {
+        let norms = HeadNorms { heads, key_value_heads, query_gain: &x[1], key_gain: &x[2], eps: 1e-6 };
+        vec![Cpu::head_norms(tape, &x[0], norms).expect("the sizes fit")]
     });
 }
 
@@ -110,13 +151,15 @@ fn attention<const DROPOUT: u32>(bencher: Bencher<'_, '_>, size: Size) {
         batch: size.batch,
         sequence: size.sequence,
         heads: size.heads,
+        key_value_heads: size.heads,
         head_dim: size.width / size.heads,
-        visibility: Visibility::Causal,
+        visibility: Visibility::Causal { window: None },
         real_tokens: None,
+        rotary: None,
         dropout: (DROPOUT > 0).then_some(Dropout { p: 0.1, key: 1 }),
     };
     both(bencher, &[random(size.tokens(), 3 * size.width)], |tape, x| {
-        vec![Cpu::attention(tape, &x[0], spec).expect("the sizes fit")]
+        vec![Cpu::attention(tape, Projections::Joined(&x[0]), spec).expect("the sizes fit")]
     });
 }
 
@@ -126,6 +169,19 @@ fn embedding(bencher: Bencher<'_, '_>, size: Size) {
     let positions: Vec<u32> = (0..size.tokens()).map(|i| (i % size.sequence) as u32).collect();
     both(bencher, &[random(size.vocabulary, size.width), random(size.sequence, size.width)], |tape, x| {
         vec![Cpu::embedding(tape, &[(&x[0], &ids), (&x[1], &positions)]).expect("the sizes fit")]
+    });
+}
+
+/// A class token before the patches of each image, and positions: most ids of two of the tables name no row.
+#[divan::bench(args = SIZES)]
+fn embedding_of_patches(bencher: Bencher<'_, '_>, size: Size) {
+    let (n, s, h) = (size.tokens(), size.sequence, size.width);
+    let class: Vec<u32> = (0..n).map(|i| if i % s == 0 { 0 } else { NO_ROW }).collect();
+    let patches: Vec<u32> = (0..n).map(|i| if i % s == 0 { NO_ROW } else { (i - i / s - 1) as u32 }).collect();
+    let positions: Vec<u32> = (0..n).map(|i| (i % s) as u32).collect();
+    both(bencher, &[random(1, h), random(n - size.batch, h), random(s, h)], |tape, x| {
+        let lookups: [(&Matrix<Cpu>, &[u32]); 3] = [(&x[0], &class), (&x[1], &patches), (&x[2], &positions)];
+        vec![Cpu::embedding(tape, &lookups).expect("the sizes fit")]
     });
 }
 

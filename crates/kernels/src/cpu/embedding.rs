@@ -5,8 +5,9 @@
 
 use super::buffers::{matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
+use super::linear::add_to;
 use super::parallel;
-use crate::{Cpu, KernelError, Matrix, Result, Tape};
+use crate::{Cpu, KernelError, Matrix, NO_ROW, Result, Tape};
 
 /// See [`crate::Kernels::embedding`].
 pub(super) fn embedding<T: Tape<f32, Cpu>>(tape: &mut T, lookups: &[(&Matrix<Cpu>, &[u32])]) -> Result<Matrix<Cpu>> {
@@ -24,7 +25,7 @@ pub(super) fn embedding<T: Tape<f32, Cpu>>(tape: &mut T, lookups: &[(&Matrix<Cpu
         if ids.len() != tokens {
             return Err(shape_error(OP, format!("number of ids of table {i}"), ids.len(), tokens));
         }
-        if let Some(index) = ids.iter().position(|&id| id as usize >= rows) {
+        if let Some(index) = ids.iter().position(|&id| id != NO_ROW && id as usize >= rows) {
             return Err(KernelError::OutOfRange {
                 op: OP,
                 what: "id",
@@ -38,24 +39,25 @@ pub(super) fn embedding<T: Tape<f32, Cpu>>(tape: &mut T, lookups: &[(&Matrix<Cpu
     let mut y = unwritten(tokens * width);
     parallel::rows(&mut y, width, |first, y| {
         for (i, y) in y.chunks_exact_mut(width).enumerate() {
-            for (k, (table, ids)) in tables.iter().enumerate() {
-                let row = &table[ids[first + i] as usize * width..][..width];
-                match k {
-                    0 => y.copy_from_slice(row),
-                    _ => y.iter_mut().zip(row).for_each(|(y, r)| *y += r),
-                }
+            let mut mode = Mode::Set;
+            for (table, ids) in tables.iter().filter(|(_, ids)| ids[first + i] != NO_ROW) {
+                write(y, mode, &table[ids[first + i] as usize * width..][..width]);
+                mode = Mode::Add;
+            }
+            if mode == Mode::Set {
+                y.fill(0.0);
             }
         }
     });
     let y = matrix(OP, first_table.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
         let y_slot = Slot::of(&y);
-        let lookups: Vec<(Slot, Vec<u32>)> =
-            lookups.iter().map(|(table, ids)| (Slot::of(table), ids.to_vec())).collect();
+        let lookups: Vec<(Slot, Vec<(u32, u32)>)> =
+            lookups.iter().map(|(table, ids)| (Slot::of(table), by_id(ids))).collect();
         tape.add_backward_op(move |gradients| {
             let dy = y_slot.take(gradients)?;
-            for (slot, ids) in &lookups {
-                slot.accumulate(gradients, |table, mode| scatter_add(table, mode, ids, &dy, width))?;
+            for (slot, order) in lookups.iter().filter(|(_, order)| !order.is_empty()) {
+                slot.accumulate(gradients, |table, mode| scatter_add(table, mode, order, &dy, width))?;
             }
             Ok(())
         });
@@ -63,19 +65,35 @@ pub(super) fn embedding<T: Tape<f32, Cpu>>(tape: &mut T, lookups: &[(&Matrix<Cpu
     Ok(y)
 }
 
-/// `table[ids[n]] += dy[n]` for all n.
-fn scatter_add(table: &mut [f32], mode: Mode, ids: &[u32], dy: &[f32], width: usize) {
-    let mut order: Vec<(u32, u32)> = ids.iter().zip(0..).map(|(&id, position)| (id, position)).collect();
+/// Sets a row, or adds to it.
+fn write(row: &mut [f32], mode: Mode, value: &[f32]) {
+    match mode {
+        Mode::Set => row.copy_from_slice(value),
+        Mode::Add => add_to(row, value),
+    }
+}
+
+/// The ids that name a row, each with its position, sorted.
+fn by_id(ids: &[u32]) -> Vec<(u32, u32)> {
+    let mut order: Vec<(u32, u32)> = ids.iter().copied().zip(0..).filter(|&(id, _)| id != NO_ROW).collect();
     order.sort_unstable();
+    order
+}
+
+/// `table[id] += dy[position]` for all pairs of `order`.
+fn scatter_add(table: &mut [f32], mode: Mode, order: &[(u32, u32)], dy: &[f32], width: usize) {
     parallel::rows(table, width, |first, rows| {
-        if mode == Mode::Set {
-            rows.fill(0.0);
-        }
-        let last = first + rows.len() / width;
         let begin = order.partition_point(|&(id, _)| (id as usize) < first);
-        for &(id, position) in order[begin..].iter().take_while(|&&(id, _)| (id as usize) < last) {
-            let row = &mut rows[(id as usize - first) * width..][..width];
-            row.iter_mut().zip(&dy[position as usize * width..]).for_each(|(r, d)| *r += d);
+        let mut pairs = order[begin..].iter().peekable();
+        for (id, row) in (first..).zip(rows.chunks_exact_mut(width)) {
+            let mut mode = mode;
+            while let Some((_, position)) = pairs.next_if(|pair| pair.0 as usize == id) {
+                write(row, mode, &dy[*position as usize * width..][..width]);
+                mode = Mode::Add;
+            }
+            if mode == Mode::Set {
+                row.fill(0.0);
+            }
         }
     });
 }

@@ -1,14 +1,14 @@
-//! Linear maps: one, several side by side, and one followed by GELU.
+//! Linear maps: one, several side by side, one followed by an activation, and the gated pair of a SwiGLU.
 //!
 //! x `[N, I]`, W `[O, I]` or `[I, O]`, b `[1, O]`, y `[N, O]`.
 
+use super::activation;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
-use super::gelu;
 use super::gradient::{Mode, Slot};
 use super::matmul::{Target, View, product};
 use super::parallel;
 use super::simd::vectorised;
-use crate::{Cpu, Gelu, Gradients, Layout, Linear, Matrix, Result, Tape};
+use crate::{Activation, Cpu, Gradients, Layout, Linear, Matrix, Result, Tape};
 use dfdx::tensor::CpuError;
 
 /// A map whose shapes have been checked.
@@ -177,28 +177,38 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
     Ok(y)
 }
 
-/// See [`crate::Kernels::linear_gelu`].
-pub(super) fn linear_gelu<T: Tape<f32, Cpu>>(
+/// `x W`, the bias still to be added.
+fn unbiased(x: &[f32], (tokens, inputs): (usize, usize), layout: Layout, map: &Checked<'_>) -> Vec<f32> {
+    let mut y = unwritten(tokens * map.outputs);
+    let w = as_in_out(map.weight, layout, inputs, map.outputs);
+    product(Target::new(&mut y, tokens, map.outputs), Mode::Set, 1.0, View::new(x, tokens, inputs), w);
+    y
+}
+
+fn add_bias(row: &mut [f32], bias: Option<&[f32]>) {
+    if let Some(bias) = bias {
+        add_to(row, bias);
+    }
+}
+
+/// See [`crate::Kernels::linear_activated`].
+pub(super) fn linear_activated<T: Tape<f32, Cpu>>(
     tape: &mut T,
     x: &Matrix<Cpu>,
     map: Linear<'_, Cpu>,
-    kind: Gelu,
+    kind: Activation,
 ) -> Result<Matrix<Cpu>> {
-    const OP: &str = "linear_gelu";
+    const OP: &str = "linear_activated";
     let (tokens, inputs) = size(x);
     let x_data = read(OP, "input", x)?;
     let checked = check(OP, &map, inputs)?;
     let outputs = checked.outputs;
-    let w = as_in_out(checked.weight, map.layout, inputs, outputs);
-    let mut before = unwritten(tokens * outputs);
-    product(Target::new(&mut before, tokens, outputs), Mode::Set, 1.0, View::new(x_data, tokens, inputs), w);
+    let mut before = unbiased(x_data, (tokens, inputs), map.layout, &checked);
     let mut y = unwritten(tokens * outputs);
     parallel::rows2((&mut y, outputs), (&mut before, outputs), |_, y, before| {
         for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
-            if let Some(bias) = checked.bias {
-                add_to(before, bias);
-            }
-            gelu::forward(kind, before, y);
+            add_bias(before, checked.bias);
+            activation::forward(kind, before, y);
         }
     });
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
@@ -207,10 +217,67 @@ pub(super) fn linear_gelu<T: Tape<f32, Cpu>>(
         let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
         tape.add_backward_op(move |gradients| {
             let mut dz = y_slot.take(gradients)?;
-            parallel::zip(&mut dz, &before, |d, z| gelu::backward_in_place(kind, z, d));
+            parallel::zip(&mut dz, &before, |d, z| activation::backward_in_place(kind, z, d));
             drop(before);
             record.backward(gradients, (x.data(), &x_slot, inputs), (&dz, 0, outputs))
         });
     }
+    Ok(y)
+}
+
+/// See [`crate::Kernels::linear_gated`].
+///
+/// Both products are kept for the backward pass, which turns them into their own gradients; without a tape the result
+/// takes the place of one of them.
+pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
+    tape: &mut T,
+    x: &Matrix<Cpu>,
+    gate: Linear<'_, Cpu>,
+    up: Linear<'_, Cpu>,
+    kind: Activation,
+) -> Result<Matrix<Cpu>> {
+    const OP: &str = "linear_gated";
+    let (tokens, inputs) = size(x);
+    let x_data = read(OP, "input", x)?;
+    let (gate_map, up_map) = (check(OP, &gate, inputs)?, check(OP, &up, inputs)?);
+    let outputs = gate_map.outputs;
+    if up_map.outputs != outputs {
+        return Err(shape_error(OP, "number of outputs of the second map", up_map.outputs, outputs));
+    }
+    let mut gates = unbiased(x_data, (tokens, inputs), gate.layout, &gate_map);
+    let mut ups = unbiased(x_data, (tokens, inputs), up.layout, &up_map);
+    if !T::OWNS_TAPE {
+        parallel::rows2((&mut gates, outputs), (&mut ups, outputs), |_, gates, ups| {
+            for (gate, up) in gates.chunks_exact_mut(outputs).zip(ups.chunks_exact_mut(outputs)) {
+                add_bias(gate, gate_map.bias);
+                add_bias(up, up_map.bias);
+                activation::gate(kind, gate, up);
+            }
+        });
+        return matrix(OP, x.device(), ups, (tokens, outputs));
+    }
+    let mut y = unwritten(tokens * outputs);
+    parallel::rows3((&mut gates, outputs), (&mut ups, outputs), (&mut y, outputs), |_, gates, ups, y| {
+        let products = gates.chunks_exact_mut(outputs).zip(ups.chunks_exact_mut(outputs));
+        for ((gate, up), y) in products.zip(y.chunks_exact_mut(outputs)) {
+            add_bias(gate, gate_map.bias);
+            add_bias(up, up_map.bias);
+            y.copy_from_slice(up);
+            activation::gate(kind, gate, y);
+        }
+    });
+    let y = matrix(OP, x.device(), y, (tokens, outputs))?;
+    let (gate, up) = (Record::of(OP, &gate, outputs)?, Record::of(OP, &up, outputs)?);
+    let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
+    tape.add_backward_op(move |gradients| {
+        let mut dy = y_slot.take(gradients)?;
+        parallel::rows3((&mut dy, 1), (&mut gates, 1), (&mut ups, 1), |_, dy, gates, ups| {
+            activation::gate_backward(kind, dy, gates, ups);
+        });
+        drop(dy);
+        gate.backward(gradients, (x.data(), &x_slot, inputs), (&gates, 0, outputs))?;
+        drop(gates);
+        up.backward(gradients, (x.data(), &x_slot, inputs), (&ups, 0, outputs))
+    });
     Ok(y)
 }

@@ -22,6 +22,17 @@ struct Unscaled {
     bias: Option<Vec<f32>>,
 }
 
+/// Refuses a target that is neither [`IGNORED`] nor one of `classes`.
+pub(super) fn check_targets(op: &'static str, targets: &[i32], classes: usize) -> Result<()> {
+    let wrong = |&target: &i32| target != IGNORED && (target < 0 || target as usize >= classes);
+    match targets.iter().position(wrong) {
+        None => Ok(()),
+        Some(index) => {
+            Err(KernelError::OutOfRange { op, what: "target", index, found: i64::from(targets[index]), limit: classes })
+        }
+    }
+}
+
 /// See [`crate::Kernels::cross_entropy`].
 pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
     tape: &mut T,
@@ -46,17 +57,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
         }
         None => None,
     };
-    for (index, &target) in targets.iter().enumerate() {
-        if target != IGNORED && (target < 0 || target as usize >= vocabulary) {
-            return Err(KernelError::OutOfRange {
-                op: OP,
-                what: "target",
-                index,
-                found: i64::from(target),
-                limit: vocabulary,
-            });
-        }
-    }
+    check_targets(OP, targets, vocabulary)?;
     let (weight, hidden_data) = (read(OP, "weight of the head", head.weight)?, read(OP, "hidden", hidden)?);
     let labelled: Vec<usize> = (0..tokens).filter(|&i| targets[i] != IGNORED).collect();
     let share = 1.0 / labelled.len().max(1) as f32;
@@ -135,7 +136,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
 
 vectorised! {
     /// One row's loss; with `share` its logits become `share · (softmax − onehot(target))`.
-    fn row(z: &mut [f32], bias: Option<&[f32]>, target: usize, share: Option<f32>) -> f32 {
+    pub(super) fn row(z: &mut [f32], bias: Option<&[f32]>, target: usize, share: Option<f32>) -> f32 {
         if let Some(bias) = bias {
             z.iter_mut().zip(bias).for_each(|(z, b)| *z += b);
         }
@@ -154,7 +155,8 @@ vectorised! {
     }
 }
 
-fn scaled(mut d: Vec<f32>, scale: f32) -> Vec<f32> {
+/// `scale · d`.
+pub(super) fn scaled(mut d: Vec<f32>, scale: f32) -> Vec<f32> {
     if scale != 1.0 {
         parallel::rows(&mut d, 1, |_, d| d.iter_mut().for_each(|d| *d *= scale));
     }

@@ -1,39 +1,133 @@
-//! Layer norm, alone and with the residual sum before it.
+//! Layer norm and RMS norm, alone and with the residual sum before them.
 //!
 //! x `[N, H]`, γ and β `[1, H]`. With x̂ = (x − mean) / √(var + ε) and g = γ dy:
 //! `dx = (g − mean(g) − x̂ mean(g x̂)) / √(var + ε)`, `dγ = Σ_n dy x̂`, `dβ = Σ_n dy`.
-//! Kept for the backward pass: x, and mean and 1/√(var + ε) of each row.
+//! RMS norm is the same with a mean of 0 and without `mean(g)`. Kept for the backward pass: x, and mean and
+//! 1/√(var + ε) of each row.
 
 use super::buffers::{Kept, expect, matrix, read, size, unwritten};
 use super::gradient::Slot;
 use super::linear::{add_partials, add_to};
 use super::parallel;
 use super::simd::{sum_of, vectorised};
-use crate::{Cpu, Gradients, LayerNorm, Matrix, Result, Tape};
+use crate::{Cpu, Gradients, Matrix, Norm, NormKind, Result, Tape};
 use dfdx::tensor::CpuError;
 use rayon::prelude::*;
 
 /// Lanes of the sums of a backward pass.
 const LANES: usize = 32;
 
-/// Mean and 1/√(var + ε) of a row.
+/// Mean and 1/√(var + ε) of a row; for RMS norm 0 and 1/√(mean square + ε).
 #[inline(always)]
-fn statistics(x: &[f32], eps: f32) -> (f32, f32) {
+fn statistics(kind: NormKind, x: &[f32], eps: f32) -> (f32, f32) {
     let n = x.len() as f32;
-    let mean = sum_of(x, |v| v) / n;
+    let mean = match kind {
+        NormKind::Layer => sum_of(x, |v| v) / n,
+        NormKind::Rms => 0.0,
+    };
     let variance = sum_of(x, |v| (v - mean) * (v - mean)) / n;
     (mean, 1.0 / (variance + eps).sqrt())
 }
 
-vectorised! {
-    /// One row: y and its statistics.
-    fn forward_row(x: &[f32], parts: (&[f32], &[f32], f32), y: &mut [f32], kept: &mut [f32]) {
-        let (gain, bias, eps) = parts;
-        let (mean, inverse) = statistics(x, eps);
-        for (((y, &x), &gain), &bias) in y.iter_mut().zip(x).zip(gain).zip(bias) {
-            *y = ((x - mean) * inverse).mul_add(gain, bias);
+/// What a row is normalised by.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) kind: NormKind,
+    pub(super) gain: &'a [f32],
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) eps: f32,
+}
+
+impl<'a> Parts<'a> {
+    fn new(op: &'static str, norm: &Norm<'a, Cpu>, width: usize) -> Result<Self> {
+        expect(op, "gain", size(norm.gain), (1, width))?;
+        let bias = match norm.bias {
+            Some(bias) => {
+                expect(op, "bias", size(bias), (1, width))?;
+                Some(read(op, "bias", bias)?)
+            }
+            None => None,
+        };
+        Ok(Self { kind: norm.kind, gain: read(op, "gain", norm.gain)?, bias, eps: norm.eps })
+    }
+}
+
+/// One row: y; returns its statistics.
+#[inline(always)]
+pub(super) fn forward(parts: Parts<'_>, x: &[f32], y: &mut [f32]) -> (f32, f32) {
+    let (mean, inverse) = statistics(parts.kind, x, parts.eps);
+    let row = y.iter_mut().zip(x).zip(parts.gain);
+    match parts.bias {
+        Some(bias) => row.zip(bias).for_each(|(((y, &x), &g), &b)| *y = ((x - mean) * inverse).mul_add(g, b)),
+        None => row.for_each(|((y, &x), &g)| *y = (x - mean) * inverse * g),
+    }
+    (mean, inverse)
+}
+
+/// One row: dy becomes dx; dγ, and dβ if there is one, are added to.
+#[inline(always)]
+pub(super) fn backward(
+    kind: NormKind,
+    (x, gain): (&[f32], &[f32]),
+    (mean, inverse): (f32, f32),
+    dy: &mut [f32],
+    d_gain: &mut [f32],
+    mut d_bias: Option<&mut [f32]>,
+) {
+    let n = x.len();
+    let (gain, dy, d_gain) = (&gain[..n], &mut dy[..n], &mut d_gain[..n]);
+    let (mut sums, mut products) = ([0.0; LANES], [0.0; LANES]);
+    let whole = n - n % LANES;
+    for start in (0..whole).step_by(LANES) {
+        let (x, gain, dy) = (&x[start..][..LANES], &gain[start..][..LANES], &dy[start..][..LANES]);
+        let d_gain = &mut d_gain[start..][..LANES];
+        for i in 0..LANES {
+            let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
+            d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
+            sums[i] += g;
+            products[i] = g.mul_add(normal, products[i]);
         }
+        if let Some(d_bias) = &mut d_bias {
+            d_bias[start..][..LANES].iter_mut().zip(dy).for_each(|(b, d)| *b += d);
+        }
+    }
+    for i in whole..n {
+        let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
+        d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
+        sums[i - whole] += g;
+        products[i - whole] = g.mul_add(normal, products[i - whole]);
+        if let Some(d_bias) = &mut d_bias {
+            d_bias[i] += dy[i];
+        }
+    }
+    let product = sum_of(&products, |v| v) / n as f32;
+    let sum = match kind {
+        NormKind::Layer => sum_of(&sums, |v| v) / n as f32,
+        NormKind::Rms => 0.0,
+    };
+    for i in 0..n {
+        let normal = (x[i] - mean) * inverse;
+        dy[i] = inverse * (-normal).mul_add(product, dy[i] * gain[i] - sum);
+    }
+}
+
+vectorised! {
+    /// [`forward`], which leaves the statistics in `kept`.
+    fn forward_row(parts: Parts<'_>, x: &[f32], y: &mut [f32], kept: &mut [f32]) {
+        let (mean, inverse) = forward(parts, x, y);
         kept.copy_from_slice(&[mean, inverse]);
+    }
+
+    /// [`backward`].
+    fn backward_row(
+        kind: NormKind,
+        inputs: (&[f32], &[f32]),
+        kept: (f32, f32),
+        dy: &mut [f32],
+        d_gain: &mut [f32],
+        d_bias: Option<&mut [f32]>,
+    ) {
+        backward(kind, inputs, kept, dy, d_gain, d_bias);
     }
 
     fn sum_row(a: &[f32], b: &[f32], sum: &mut [f32]) {
@@ -41,44 +135,28 @@ vectorised! {
     }
 }
 
-struct Checked<'a> {
-    gain: &'a [f32],
-    bias: &'a [f32],
-    eps: f32,
-}
-
-impl<'a> Checked<'a> {
-    fn new(op: &'static str, norm: &LayerNorm<'a, Cpu>, width: usize) -> Result<Self> {
-        expect(op, "gain", size(norm.gain), (1, width))?;
-        expect(op, "bias", size(norm.bias), (1, width))?;
-        Ok(Self { gain: read(op, "gain", norm.gain)?, bias: read(op, "bias", norm.bias)?, eps: norm.eps })
-    }
-
-    fn parts(&self) -> (&[f32], &[f32], f32) {
-        (self.gain, self.bias, self.eps)
-    }
-}
-
 /// What the backward pass keeps.
 struct Record {
+    kind: NormKind,
     x: Kept,
     width: usize,
     /// Mean and 1/√(var + ε), row by row.
     statistics: Vec<f32>,
     gain: Kept,
     gain_slot: Slot,
-    bias_slot: Slot,
+    bias_slot: Option<Slot>,
 }
 
 impl Record {
-    fn new(op: &'static str, x: &Matrix<Cpu>, norm: &LayerNorm<'_, Cpu>, statistics: Vec<f32>) -> Result<Self> {
+    fn new(op: &'static str, x: &Matrix<Cpu>, norm: &Norm<'_, Cpu>, statistics: Vec<f32>) -> Result<Self> {
         Ok(Self {
+            kind: norm.kind,
             x: Kept::of(op, "input", x)?,
             width: size(x).1,
             statistics,
             gain: Kept::of(op, "gain", norm.gain)?,
             gain_slot: Slot::of(norm.gain),
-            bias_slot: Slot::of(norm.bias),
+            bias_slot: norm.bias.map(Slot::of),
         })
     }
 
@@ -94,16 +172,17 @@ impl Record {
             return Ok(());
         }
         let group = parallel::rows_per_task(width);
-        let partials: Vec<(Vec<f32>, Vec<f32>)> = dy
+        let partials: Vec<(Vec<f32>, Option<Vec<f32>>)> = dy
             .par_chunks_mut(group * width)
             .enumerate()
             .map(|(task, dy)| {
-                let (mut d_gain, mut d_bias) = (vec![0.0; width], vec![0.0; width]);
+                let mut d_gain = vec![0.0; width];
+                let mut d_bias = self.bias_slot.as_ref().map(|_| vec![0.0; width]);
                 for (i, dy) in dy.chunks_exact_mut(width).enumerate() {
                     let row = task * group + i;
                     let statistics = (self.statistics[2 * row], self.statistics[2 * row + 1]);
                     let x = &x[row * width..][..width];
-                    backward_row(x, gain, statistics, dy, &mut d_gain, &mut d_bias);
+                    backward_row(self.kind, (x, gain), statistics, dy, &mut d_gain, d_bias.as_deref_mut());
                     if let Some(direct) = direct {
                         add_to(dy, &direct[row * width..][..width]);
                     }
@@ -113,66 +192,25 @@ impl Record {
             .collect();
         let (d_gain, d_bias): (Vec<_>, Vec<_>) = partials.into_iter().unzip();
         self.gain_slot.accumulate(gradients, |d, mode| add_partials(d, mode, &d_gain))?;
-        self.bias_slot.accumulate(gradients, |d, mode| add_partials(d, mode, &d_bias))
+        if let Some(slot) = &self.bias_slot {
+            let d_bias: Vec<_> = d_bias.into_iter().flatten().collect();
+            slot.accumulate(gradients, |d, mode| add_partials(d, mode, &d_bias))?;
+        }
+        Ok(())
     }
 }
 
-vectorised! {
-    /// dy becomes dx; dγ and dβ are added to. `kept`: mean and 1/√(var + ε).
-    fn backward_row(
-        x: &[f32],
-        gain: &[f32],
-        kept: (f32, f32),
-        dy: &mut [f32],
-        d_gain: &mut [f32],
-        d_bias: &mut [f32],
-    ) {
-        let (n, (mean, inverse)) = (x.len(), kept);
-        let (x, gain, dy) = (&x[..n], &gain[..n], &mut dy[..n]);
-        let (d_gain, d_bias) = (&mut d_gain[..n], &mut d_bias[..n]);
-        let (mut sum, mut product) = ([0.0; LANES], [0.0; LANES]);
-        let whole = n - n % LANES;
-        for start in (0..whole).step_by(LANES) {
-            let (x, gain, dy) = (&x[start..][..LANES], &gain[start..][..LANES], &dy[start..][..LANES]);
-            let (d_gain, d_bias) = (&mut d_gain[start..][..LANES], &mut d_bias[start..][..LANES]);
-            for i in 0..LANES {
-                let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
-                d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
-                d_bias[i] += dy[i];
-                sum[i] += g;
-                product[i] = g.mul_add(normal, product[i]);
-            }
-        }
-        for i in whole..n {
-            let (normal, g) = ((x[i] - mean) * inverse, dy[i] * gain[i]);
-            d_gain[i] = dy[i].mul_add(normal, d_gain[i]);
-            d_bias[i] += dy[i];
-            sum[i - whole] += g;
-            product[i - whole] = g.mul_add(normal, product[i - whole]);
-        }
-        let (sum, product) = (sum.iter().sum::<f32>() / n as f32, product.iter().sum::<f32>() / n as f32);
-        for i in 0..n {
-            let normal = (x[i] - mean) * inverse;
-            dy[i] = inverse * (-normal).mul_add(product, dy[i] * gain[i] - sum);
-        }
-    }
-}
-
-/// See [`crate::Kernels::layer_norm`].
-pub(super) fn layer_norm<T: Tape<f32, Cpu>>(
-    tape: &mut T,
-    x: &Matrix<Cpu>,
-    norm: LayerNorm<'_, Cpu>,
-) -> Result<Matrix<Cpu>> {
-    const OP: &str = "layer_norm";
+/// See [`crate::Kernels::norm`].
+pub(super) fn norm<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, norm: Norm<'_, Cpu>) -> Result<Matrix<Cpu>> {
+    const OP: &str = "norm";
     let (tokens, width) = size(x);
     let data = read(OP, "input", x)?;
-    let checked = Checked::new(OP, &norm, width)?;
+    let parts = Parts::new(OP, &norm, width)?;
     let (mut y, mut statistics) = (unwritten(data.len()), unwritten(tokens * 2));
     parallel::rows2((&mut y, width), (&mut statistics, 2), |first, y, statistics| {
         let x = data[first * width..].chunks_exact(width);
         for ((y, x), kept) in y.chunks_exact_mut(width).zip(x).zip(statistics.chunks_exact_mut(2)) {
-            forward_row(x, checked.parts(), y, kept);
+            forward_row(parts, x, y, kept);
         }
     });
     let y = matrix(OP, x.device(), y, (tokens, width))?;
@@ -188,18 +226,18 @@ pub(super) fn layer_norm<T: Tape<f32, Cpu>>(
     Ok(y)
 }
 
-/// See [`crate::Kernels::add_layer_norm`].
-pub(super) fn add_layer_norm<T: Tape<f32, Cpu>>(
+/// See [`crate::Kernels::add_norm`].
+pub(super) fn add_norm<T: Tape<f32, Cpu>>(
     tape: &mut T,
     x: &Matrix<Cpu>,
     residual: &Matrix<Cpu>,
-    norm: LayerNorm<'_, Cpu>,
+    norm: Norm<'_, Cpu>,
 ) -> Result<(Matrix<Cpu>, Matrix<Cpu>)> {
-    const OP: &str = "add_layer_norm";
+    const OP: &str = "add_norm";
     let (tokens, width) = size(x);
     expect(OP, "residual", size(residual), (tokens, width))?;
     let (x_data, residual_data) = (read(OP, "input", x)?, read(OP, "residual", residual)?);
-    let checked = Checked::new(OP, &norm, width)?;
+    let parts = Parts::new(OP, &norm, width)?;
     let (mut sum, mut y, mut statistics) = (unwritten(x_data.len()), unwritten(x_data.len()), unwritten(tokens * 2));
     parallel::rows3((&mut sum, width), (&mut y, width), (&mut statistics, 2), |first, sum, y, statistics| {
         let x = x_data[first * width..].chunks_exact(width);
@@ -207,7 +245,7 @@ pub(super) fn add_layer_norm<T: Tape<f32, Cpu>>(
         let outputs = sum.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
         for (((x, residual), (sum, y)), kept) in x.zip(residual).zip(outputs).zip(statistics.chunks_exact_mut(2)) {
             sum_row(x, residual, sum);
-            forward_row(sum, checked.parts(), y, kept);
+            forward_row(parts, sum, y, kept);
         }
     });
     let sum = matrix(OP, x.device(), sum, (tokens, width))?;

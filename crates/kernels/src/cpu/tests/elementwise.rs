@@ -1,70 +1,9 @@
-//! GELU, the sum, and dropout.
+//! The sum, gains, and dropout.
 
-use super::{Op, WithEmpty, close, random, tensor};
-use crate::{Cpu, Dropout, Gelu, Kernels, NoneTape};
+use super::{Op, WithEmpty, repeated, tensor};
+use crate::{Cpu, Dropout, Kernels, NoneTape};
 
 const SIZES: [(usize, usize); 5] = [(1, 1), (1, 31), (7, 5), (13, 17), (3, 200)];
-
-/// Φ(x) by the series `1/2 + φ(x) Σ x^(2k+1) / (1·3·5…(2k+1))`, all of whose terms have one sign.
-fn normal(x: f64) -> f64 {
-    let (mut term, mut sum, mut k) = (x, x, 1.0);
-    while term.abs() > 1e-18 * sum.abs() {
-        k += 2.0;
-        term *= x * x / k;
-        sum += term;
-    }
-    0.5 + (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt() * sum
-}
-
-pub(super) fn exact_gelu(kind: Gelu, x: f64) -> f64 {
-    match kind {
-        Gelu::Erf => x * normal(x),
-        Gelu::Tanh => {
-            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-            0.5 * x * (1.0 + u.tanh())
-        }
-    }
-}
-
-#[test]
-fn gelu_and_its_derivative_are_right_at_any_size() {
-    for (n, h) in SIZES {
-        for kind in [Gelu::Erf, Gelu::Tanh] {
-            let op = Op::new(
-                format!("gelu {kind:?} [{n}, {h}]"),
-                &[(n, h)],
-                |tape, x| Ok(vec![Cpu::gelu(tape, &x[0], kind)?]),
-                |x| vec![x[0].iter().map(|&x| exact_gelu(kind, x)).collect()],
-            );
-            match kind {
-                Gelu::Tanh => op.composed(|x| vec![x[0].with_empty().fast_gelu()]).check(),
-                Gelu::Erf => op.check(), // dfdx's derivative of its accurate_gelu lacks a factor 1/√2
-            }
-        }
-    }
-    let x = random(500, 3);
-    let (ours, theirs) =
-        (Cpu::gelu(&mut NoneTape, &tensor(&x, (5, 100)), Gelu::Erf), tensor(&x, (5, 100)).accurate_gelu());
-    let theirs: Vec<f64> = theirs.as_vec().into_iter().map(f64::from).collect();
-    close("gelu Erf by dfdx", &ours.unwrap().as_vec(), &theirs, 1e-6);
-}
-
-#[test]
-fn gelu_is_right_to_the_last_digits_over_its_whole_range() {
-    for kind in [Gelu::Erf, Gelu::Tanh] {
-        let x: Vec<f32> = (-5000..12000).map(|i| i as f32 * 1e-3).collect();
-        let y = Cpu::gelu(&mut NoneTape, &tensor(&x, (17, 1000)), kind).unwrap().as_vec();
-        for (&x, &y) in x.iter().zip(&y) {
-            let want = exact_gelu(kind, f64::from(x));
-            // The f64 formula itself cancels in the left tail; 1e-9 is what remains there.
-            let error = (f64::from(y) - want).abs();
-            assert!(error <= 2e-6 * want.abs() + 1e-9, "{kind:?}({x}) = {y}, not {want}");
-        }
-        let extremes = tensor(&[f32::MAX, -f32::MAX, -100.0, 100.0, 0.0], (1, 5));
-        let y = Cpu::gelu(&mut NoneTape, &extremes, kind).unwrap().as_vec();
-        assert_eq!(y, [f32::MAX, 0.0, 0.0, 100.0, 0.0], "{kind:?}");
-    }
-}
 
 #[test]
 fn add_is_the_sum() {
@@ -83,6 +22,34 @@ fn add_is_the_sum() {
         &[(3, 4)],
         |tape, x| Ok(vec![Cpu::add(tape, &x[0], &x[0])?]),
         |x| vec![x[0].iter().map(|a| a + a).collect()],
+    )
+    .check();
+}
+
+#[test]
+fn scale_multiplies_each_column_by_its_gain() {
+    for (n, h) in SIZES {
+        Op::new(
+            format!("scale [{n}, {h}]"),
+            &[(n, h), (1, h)],
+            |tape, x| Ok(vec![Cpu::scale(tape, &x[0], &x[1])?]),
+            |x| vec![x[0].iter().enumerate().map(|(i, v)| v * x[1][i % h]).collect()],
+        )
+        .composed(|x| vec![x[0].with_empty() * repeated(&x[1], n)])
+        .check();
+    }
+    Op::new(
+        "scale of a row by itself",
+        &[(1, 5)],
+        |tape, x| Ok(vec![Cpu::scale(tape, &x[0], &x[0])?]),
+        |x| vec![x[0].iter().map(|v| v * v).collect()],
+    )
+    .check();
+    Op::new(
+        "scale of nothing",
+        &[(0, 3), (1, 3)],
+        |tape, x| Ok(vec![Cpu::scale(tape, &x[0], &x[1])?]),
+        |_| vec![vec![]],
     )
     .check();
 }

@@ -2,8 +2,8 @@
 
 use super::{random, tensor};
 use crate::{
-    AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, Input, Kernels, LayerNorm, Layout, Linear,
-    Matrix, NoneTape, Result, Visibility,
+    Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Projections, Result, Visibility,
 };
 
 fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
@@ -26,16 +26,22 @@ fn every_misfit_names_operation_found_and_expected() {
     let t = &mut NoneTape;
     let (x, w, row) = (zeros(2, 3), zeros(5, 4), zeros(1, 4));
     let (good, biased) = (zeros(5, 3), zeros(1, 6));
-    let norm = LayerNorm { gain: &row, bias: &row, eps: 1e-5 };
+    let norm = Norm { kind: NormKind::Rms, gain: &row, bias: None, eps: 1e-5 };
+    let three = zeros(1, 3);
+    let norm_bias = Norm { kind: NormKind::Layer, gain: &three, bias: Some(&row), eps: 1e-5 };
+    let heads = HeadNorms { heads: 2, key_value_heads: 1, query_gain: &row, key_gain: &row, eps: 1e-5 };
     let attention = Attention {
         batch: 1,
         sequence: 2,
         heads: 1,
+        key_value_heads: 1,
         head_dim: 1,
-        visibility: Visibility::Causal,
+        visibility: Visibility::Causal { window: None },
         real_tokens: None,
+        rotary: None,
         dropout: None,
     };
+    let joined = Projections::Joined(&x);
     let head = linear(&good, Layout::OutIn);
     let with_bias = Linear { bias: Some(&biased), ..head };
     let cases = [
@@ -47,24 +53,62 @@ fn every_misfit_names_operation_found_and_expected() {
             message(Cpu::linear_joined(t, &x, &[head, linear(&w, Layout::InOut)])),
             "linear_joined: number of inputs of the weight [5, 4] (InOut) is 5, expected 3",
         ),
-        (message(Cpu::linear_gelu(t, &x, with_bias, crate::Gelu::Erf)), "linear_gelu: bias is [1, 6], expected [1, 5]"),
-        (message(Cpu::add(t, &x, &w)), "add: second input is [5, 4], expected [2, 3]"),
-        (message(Cpu::layer_norm(t, &x, norm)), "layer_norm: gain is [1, 4], expected [1, 3]"),
-        (message(Cpu::add_layer_norm(t, &x, &w, norm)), "add_layer_norm: residual is [5, 4], expected [2, 3]"),
         (
-            message(Cpu::attention(t, &zeros(2, 4), attention)),
+            message(Cpu::linear_activated(t, &x, with_bias, Activation::Gelu)),
+            "linear_activated: bias is [1, 6], expected [1, 5]",
+        ),
+        (
+            message(Cpu::linear_gated(t, &x, head, linear(&w, Layout::OutIn), Activation::Silu)),
+            "linear_gated: number of inputs of the weight [5, 4] (OutIn) is 4, expected 3",
+        ),
+        (
+            message(Cpu::linear_gated(t, &x, head, with_bias, Activation::Silu)),
+            "linear_gated: bias is [1, 6], expected [1, 5]",
+        ),
+        (
+            message(Cpu::linear_gated(t, &x, head, linear(&zeros(3, 4), Layout::InOut), Activation::Silu)),
+            "linear_gated: number of outputs of the second map is 4, expected 5",
+        ),
+        (message(Cpu::add(t, &x, &w)), "add: second input is [5, 4], expected [2, 3]"),
+        (message(Cpu::scale(t, &x, &row)), "scale: gain is [1, 4], expected [1, 3]"),
+        (message(Cpu::norm(t, &x, norm)), "norm: gain is [1, 4], expected [1, 3]"),
+        (message(Cpu::norm(t, &x, norm_bias)), "norm: bias is [1, 4], expected [1, 3]"),
+        (message(Cpu::add_norm(t, &x, &w, norm)), "add_norm: residual is [5, 4], expected [2, 3]"),
+        (message(Cpu::add_norm(t, &x, &x, norm)), "add_norm: gain is [1, 4], expected [1, 3]"),
+        (
+            message(Cpu::head_norms(t, &x, heads)),
+            "head_norms: packed queries, keys and values is [2, 3], expected [2, 16]",
+        ),
+        (
+            message(Cpu::head_norms(t, &zeros(2, 16), HeadNorms { key_gain: &three, ..heads })),
+            "head_norms: gain of the key heads is [1, 3], expected [1, 4]",
+        ),
+        (
+            message(Cpu::head_norms(t, &zeros(2, 12), HeadNorms { query_gain: &x, key_gain: &three, ..heads })),
+            "head_norms: gain of the query heads is [2, 3], expected [1, 3]",
+        ),
+        (
+            message(Cpu::head_norms(t, &zeros(2, 8), HeadNorms { key_value_heads: 0, ..heads })),
+            "head_norms: head counts and size is 2 query and 0 key heads of 4, expected at least 1 each",
+        ),
+        (
+            message(Cpu::head_norms(t, &x, HeadNorms { heads: usize::MAX, ..heads })),
+            "head_norms: packed queries, keys and values is [2, 3], expected [2, 18446744073709551615]",
+        ),
+        (
+            message(Cpu::attention(t, Projections::Joined(&zeros(2, 4)), attention)),
             "attention: packed queries, keys and values is [2, 4], expected [2, 3]",
         ),
         (
-            message(Cpu::attention(t, &x, Attention { real_tokens: Some(&[true]), ..attention })),
+            message(Cpu::attention(t, joined, Attention { real_tokens: Some(&[true]), ..attention })),
             "attention: length of the padding mask is 1, expected 2",
         ),
         (
-            message(Cpu::attention(t, &x, Attention { heads: 0, ..attention })),
+            message(Cpu::attention(t, joined, Attention { heads: 0, ..attention })),
             "attention: head count and size is 0 heads of 1, expected at least 1 head of 1",
         ),
         (
-            message(Cpu::attention(t, &x, Attention { dropout: Some(Dropout { p: 1.5, key: 0 }), ..attention })),
+            message(Cpu::attention(t, joined, Attention { dropout: Some(Dropout { p: 1.5, key: 0 }), ..attention })),
             "attention: dropout probability is 1.5, expected a number in [0, 1)",
         ),
         (message(Cpu::embedding(t, &[])), "embedding: number of lookups is 0, expected at least 1"),
@@ -76,6 +120,10 @@ fn every_misfit_names_operation_found_and_expected() {
         (
             message(Cpu::embedding(t, &[(&x, &[0, 1, 7])])),
             "embedding: id 7 at index 2 is out of range, expected less than 2",
+        ),
+        (
+            message(Cpu::embedding(t, &[(&x, &[NO_ROW, NO_ROW - 1])])),
+            "embedding: id 4294967294 at index 1 is out of range, expected less than 2",
         ),
         (
             message(Cpu::dropout(t, &x, Dropout { p: 1.0, key: 0 })),
@@ -105,6 +153,35 @@ fn every_misfit_names_operation_found_and_expected() {
         (
             message(Cpu::cross_entropy(t, &x, head, &[-1, 0])),
             "cross_entropy: target -1 at index 0 is out of range, expected less than 5",
+        ),
+        (
+            message(Cpu::softmax_cross_entropy(t, &x, &[0], &[1.0; 2])),
+            "softmax_cross_entropy: number of targets is 1, expected 2",
+        ),
+        (
+            message(Cpu::softmax_cross_entropy(t, &x, &[0, 1], &[1.0; 3])),
+            "softmax_cross_entropy: number of weights is 3, expected 2",
+        ),
+        (
+            message(Cpu::softmax_cross_entropy(t, &x, &[IGNORED, 3], &[1.0; 2])),
+            "softmax_cross_entropy: target 3 at index 1 is out of range, expected less than 3",
+        ),
+        (
+            message(Cpu::softmax_cross_entropy(t, &x, &[-99, 0], &[1.0; 2])),
+            "softmax_cross_entropy: target -99 at index 0 is out of range, expected less than 3",
+        ),
+        (
+            message(Cpu::softmax_cross_entropy(t, &zeros(1, 0), &[0], &[1.0])),
+            "softmax_cross_entropy: target 0 at index 0 is out of range, expected less than 0",
+        ),
+        (message(Cpu::mean_squared_error(t, &x, &[0.0; 2])), "mean_squared_error: number of targets is 2, expected 6"),
+        (
+            message(Cpu::columns_as_rows(t, &good, 2)),
+            "columns_as_rows: number of rows is 5, expected a multiple of the sequence's 2",
+        ),
+        (
+            message(Cpu::columns_as_rows(t, &good, 0)),
+            "columns_as_rows: number of rows is 5, expected a multiple of the sequence's 0",
         ),
         (
             message(Cpu::expand_rows(t, &x, Input::Frozen, &[Factor::Keep(1), Factor::Free(&good)])),
@@ -152,8 +229,19 @@ fn moments_of_another_shape_are_refused_before_anything_changes() {
 fn a_strided_view_is_refused() {
     use dfdx::tensor_ops::PermuteTo;
     let view: Matrix<Cpu> = zeros(3, 2).permute::<(usize, usize), dfdx::shapes::Axes2<1, 0>>();
-    assert_eq!(
-        message(Cpu::gelu(&mut NoneTape, &view, crate::Gelu::Erf)),
-        "gelu: input is a strided view, expected a contiguous matrix"
-    );
+    let (x, weight) = (zeros(4, 3), zeros(3, 3));
+    let turned: Matrix<Cpu> = zeros(3, 3).permute::<(usize, usize), dfdx::shapes::Axes2<1, 0>>();
+    let (good, strided) = (linear(&weight, Layout::OutIn), linear(&turned, Layout::OutIn));
+    let t = &mut NoneTape;
+    for (found, what) in [
+        (message(Cpu::scale(t, &view, &zeros(1, 3))), "scale: input"),
+        (message(Cpu::linear_activated(t, &x, strided, Activation::Tanh)), "linear_activated: weight"),
+        (message(Cpu::linear_gated(t, &view, good, good, Activation::Tanh)), "linear_gated: input"),
+        (message(Cpu::linear_gated(t, &x, good, strided, Activation::Tanh)), "linear_gated: weight"),
+        (message(Cpu::softmax_cross_entropy(t, &view, &[0, 0], &[1.0; 2])), "softmax_cross_entropy: logits"),
+        (message(Cpu::mean_squared_error(t, &view, &[0.0; 6])), "mean_squared_error: input"),
+        (message(Cpu::columns_as_rows(t, &view, 2)), "columns_as_rows: input"),
+    ] {
+        assert_eq!(found, format!("{what} is a strided view, expected a contiguous matrix"));
+    }
 }

@@ -1,8 +1,8 @@
-//! Linear maps, alone, joined, and with GELU.
+//! Linear maps, alone, joined, activated and gated.
 
-use super::elementwise::exact_gelu;
-use super::{Op, Traced, WithEmpty, multiply, repeated, transpose};
-use crate::{Cpu, Gelu, Kernels, Layout, Linear, Matrix};
+use super::activation::{self, KINDS};
+use super::{Op, Traced, WithEmpty, multiply, random, repeated, tensor, transpose};
+use crate::{Activation, Cpu, GradTape, Kernels, Layout, Linear, Matrix, NoneTape};
 use dfdx::shapes::Axes2;
 use dfdx::tensor_ops::{PermuteTo, TryMatMul};
 
@@ -118,27 +118,85 @@ fn joined_maps_lie_side_by_side() {
 }
 
 #[test]
-fn linear_gelu_is_gelu_of_linear() {
-    for (n, i, o) in [(1, 1, 1), (3, 5, 7), (37, 16, 67)] {
-        for layout in LAYOUTS {
-            for kind in [Gelu::Erf, Gelu::Tanh] {
-                let op = Op::new(
-                    format!("linear_gelu {kind:?} {layout:?} {n}×{i}→{o}"),
-                    &[(n, i), stored(layout, i, o), (1, o)],
-                    |tape, x| Ok(vec![Cpu::linear_gelu(tape, &x[0], map(&x[1], Some(&x[2]), layout), kind)?]),
-                    |x| {
-                        let z = exact(&x[0], &x[1], Some(&x[2]), layout, (n, i, o));
-                        vec![z.into_iter().map(|z| exact_gelu(kind, z)).collect()]
-                    },
-                );
-                match kind {
-                    Gelu::Tanh => {
-                        op.composed(|x| vec![(composed(&x[0], &x[1], layout) + repeated(&x[2], n)).fast_gelu()])
-                            .check();
-                    }
-                    Gelu::Erf => op.check(), // dfdx's derivative of its accurate_gelu lacks a factor 1/√2
-                }
+fn linear_activated_is_the_activation_of_linear() {
+    for (n, i, o) in [(1, 1, 1), (3, 5, 7), (21, 16, 37)] {
+        for (layout, kind) in LAYOUTS.into_iter().flat_map(|layout| KINDS.map(|kind| (layout, kind))) {
+            let linear = move |x: &[Traced]| composed(&x[0], &x[1], layout) + repeated(&x[2], n);
+            let op = Op::new(
+                format!("linear_activated {kind:?} {layout:?} {n}×{i}→{o}"),
+                &[(n, i), stored(layout, i, o), (1, o)],
+                |tape, x| Ok(vec![Cpu::linear_activated(tape, &x[0], map(&x[1], Some(&x[2]), layout), kind)?]),
+                |x| {
+                    let z = exact(&x[0], &x[1], Some(&x[2]), layout, (n, i, o));
+                    vec![z.into_iter().map(|z| activation::exact(kind, z).0).collect()]
+                },
+            );
+            match kind {
+                Activation::Gelu => op.check(),
+                _ => op.composed(move |x| activation::composed(kind, linear(x)).into_iter().collect()).check(),
             }
         }
     }
+}
+
+#[test]
+fn linear_gated_is_the_activated_gate_times_the_other_map() {
+    for (n, i, o) in [(1, 1, 1), (5, 3, 7), (0, 3, 2), (31, 16, 37)] {
+        for kind in KINDS {
+            let sizes = (n, i, o);
+            // The two maps have different layouts, and only the gate has a bias.
+            let op = Op::new(
+                format!("linear_gated {kind:?} {n}×{i}→{o}"),
+                &[(n, i), (o, i), (1, o), (i, o)],
+                |tape, x| {
+                    let (gate, up) = (map(&x[1], Some(&x[2]), Layout::OutIn), map(&x[3], None, Layout::InOut));
+                    Ok(vec![Cpu::linear_gated(tape, &x[0], gate, up, kind)?])
+                },
+                |x| {
+                    let gate = exact(&x[0], &x[1], Some(&x[2]), Layout::OutIn, sizes);
+                    let up = exact(&x[0], &x[3], None, Layout::InOut, sizes);
+                    vec![gate.iter().zip(up).map(|(&gate, up)| activation::exact(kind, gate).0 * up).collect()]
+                },
+            );
+            if n == 0 || kind == Activation::Gelu {
+                op.check(); // dfdx can neither read an empty tensor nor differentiate the exact GELU
+                continue;
+            }
+            op.composed(|x| {
+                let gate = composed(&x[0], &x[1], Layout::OutIn) + repeated(&x[2], n);
+                let up = composed(&x[0], &x[3], Layout::InOut);
+                activation::composed(kind, gate).map(|gate| gate * up).into_iter().collect()
+            })
+            .check();
+        }
+    }
+}
+
+#[test]
+fn one_map_as_gate_and_as_its_factor_gets_both_gradients() {
+    let (n, i, o) = (7, 5, 9);
+    Op::new(
+        "linear_gated with one map twice",
+        &[(n, i), (i, o), (1, o)],
+        |tape, x| {
+            let both = map(&x[1], Some(&x[2]), Layout::InOut);
+            Ok(vec![Cpu::linear_gated(tape, &x[0], both, both, Activation::Silu)?])
+        },
+        |x| {
+            let z = exact(&x[0], &x[1], Some(&x[2]), Layout::InOut, (n, i, o));
+            vec![z.into_iter().map(|z| activation::exact(Activation::Silu, z).0 * z).collect()]
+        },
+    )
+    .check();
+}
+
+#[test]
+fn linear_gated_gives_the_same_bits_with_and_without_a_tape() {
+    let (n, i, o) = (13, 5, 37);
+    let [x, gate, up] = [(n, i, 1), (o, i, 2), (o, i, 3)].map(|(r, c, seed)| tensor(&random(r * c, seed), (r, c)));
+    let bias = tensor(&random(o, 4), (1, o));
+    let (gate, up) = (map(&gate, None, Layout::OutIn), map(&up, Some(&bias), Layout::OutIn));
+    let recorded = Cpu::linear_gated(&mut GradTape::default(), &x, gate, up, Activation::Silu).unwrap().as_vec();
+    let silent = Cpu::linear_gated(&mut NoneTape, &x, gate, up, Activation::Silu).unwrap().as_vec();
+    assert_eq!(recorded, silent);
 }

@@ -3,12 +3,15 @@
 //!
 //! A case is an [`Op`]; [`Op::check`] does all of this to it.
 
+mod activation;
 mod adamw;
 mod attention;
 mod elementwise;
 mod embedding;
 mod errors;
 mod grow;
+mod head_norm;
+mod heads;
 mod linear;
 mod loss;
 mod norm;
