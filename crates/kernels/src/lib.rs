@@ -8,7 +8,7 @@
 //! Conventions, the same for every operation:
 //! - A tensor is a contiguous row-major [`Matrix`]; a vector is a matrix of one row, `[1, n]`.
 //! - Axis legend of the docs: `N` tokens (batch × sequence), `H` hidden size, `I`/`O` inputs/outputs of a linear map,
-//!   `V` vocabulary, `B` batch, `S` sequence, `A` heads, `E` head size.
+//!   `V` vocabulary, `B` batch, `S` sequence, `A` heads, `K` key/value heads, `E` head size.
 //! - The tape is handed in by `&mut`; an operation pushes one backward closure onto it. Leaves (weights) are plain
 //!   tensors; their gradients are found in [`Gradients`] under their own ids.
 //! - A backward closure takes (and frees) the gradient of its output: an intermediate gradient is gone once used.
@@ -90,35 +90,96 @@ macro_rules! copy {
         impl<D: Kernels> Copy for $name<'_, D> {}
     )*};
 }
-copy!(Linear, LayerNorm, Factor);
+copy!(Linear, Norm, HeadNorms, Projections, Factor);
 
-/// Which GELU.
+/// A function applied element by element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gelu {
-    /// `x · Φ(x)` with the exact error function (BERT).
-    Erf,
+pub enum Activation {
+    /// `x · Φ(x)` with the exact error function (BERT, ViT).
+    Gelu,
     /// `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))` (GPT-2's `gelu_new`).
+    GeluTanh,
+    /// `x · σ(1.702 x)` (CLIP's `quick_gelu`).
+    QuickGelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x · σ(x)` (Llama).
+    Silu,
+    /// `tanh x` (BERT's pooler).
     Tanh,
 }
 
-/// Gain and bias of a layer norm, both `[1, H]`, and its ε.
+/// What a norm takes out of a row before it scales it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NormKind {
+    /// Mean and standard deviation (Ba et al. 2016): `(x − mean) / √(var + ε)`.
+    Layer,
+    /// The root mean square alone (Zhang & Sennrich 2019): `x / √(mean(x²) + ε)`.
+    Rms,
+}
+
+/// A norm over the columns of a matrix: its kind, gain, bias and ε.
 #[derive(Debug)]
-pub struct LayerNorm<'a, D: Kernels> {
+pub struct Norm<'a, D: Kernels> {
+    /// Layer norm or RMS norm.
+    pub kind: NormKind,
     /// γ, `[1, H]`.
     pub gain: &'a Matrix<D>,
-    /// β, `[1, H]`.
-    pub bias: &'a Matrix<D>,
-    /// ε, added to the variance.
+    /// β, `[1, H]`; none is 0.
+    pub bias: Option<&'a Matrix<D>>,
+    /// ε, added to the variance (layer norm) or to the mean square (RMS norm).
+    pub eps: f32,
+}
+
+/// The RMS norms of single heads in a packed `[N, (A + 2K)·E]` (Qwen3): every query head by one gain, every key head by another.
+#[derive(Debug)]
+pub struct HeadNorms<'a, D: Kernels> {
+    /// A.
+    pub heads: usize,
+    /// K.
+    pub key_value_heads: usize,
+    /// γ of the query heads, `[1, E]`.
+    pub query_gain: &'a Matrix<D>,
+    /// γ of the key heads, `[1, E]`.
+    pub key_gain: &'a Matrix<D>,
+    /// ε, added to the mean square.
     pub eps: f32,
 }
 
 /// Which keys a query may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// A token sees itself and what came before it.
-    Causal,
+    /// A token sees itself and what came before it; with a window of w only the last w tokens, itself among them.
+    Causal {
+        /// w, at least 1.
+        window: Option<usize>,
+    },
     /// Every token sees every token of its sequence.
     Bidirectional,
+}
+
+/// Rotary positions (Su et al. 2021): in each query and key head, the pair `(x_i, x_{i + E/2})` of the token at position p is
+/// turned by the angle θ_{p,i}.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotary<'a> {
+    /// `cos θ_{p,i}`, one row of E/2 for each position from 0; at least as many rows as there are positions.
+    pub cosines: &'a [f32],
+    /// `sin θ_{p,i}`, likewise.
+    pub sines: &'a [f32],
+}
+
+/// What an attention reads.
+#[derive(Debug)]
+pub enum Projections<'a, D: Kernels> {
+    /// Queries, keys and values of the same tokens, side by side: `[B·S, (A + 2K)·E]`.
+    Joined(&'a Matrix<D>),
+    /// Queries of other tokens than those that they look at (CaiT's class attention, whose query is the class token).
+    Apart {
+        /// `[B·Q, A·E]`, any number Q per sequence.
+        queries: &'a Matrix<D>,
+        /// Keys and values side by side: `[B·S, 2·K·E]`.
+        keys_values: &'a Matrix<D>,
+    },
 }
 
 /// The sizes and the mask of one multi-head attention.
@@ -126,18 +187,59 @@ pub enum Visibility {
 pub struct Attention<'a> {
     /// B.
     pub batch: usize,
-    /// S; the rows of the packed input are `B · S`, sequence after sequence.
+    /// S, the tokens that a query may look at; rows are `B · S`, sequence after sequence.
     pub sequence: usize,
-    /// A.
+    /// A, the number of query heads.
     pub heads: usize,
+    /// K, the number of key and value heads, which divides A: query head a looks at key head `a / (A/K)` (grouped queries,
+    /// Ainslie et al. 2023; K = A is plain multi-head attention).
+    pub key_value_heads: usize,
     /// E; scores are scaled by `1/√E`.
     pub head_dim: usize,
-    /// Causal or bidirectional.
+    /// Causal or bidirectional; for [`Projections::Apart`] bidirectional only.
     pub visibility: Visibility,
     /// Key padding: `B · S` flags, `true` for a real token. A query whose keys are all hidden gives zeros.
     pub real_tokens: Option<&'a [bool]>,
+    /// Turns queries and keys by their positions first; for [`Projections::Joined`] only.
+    pub rotary: Option<Rotary<'a>>,
     /// Dropout on the attention probabilities.
     pub dropout: Option<Dropout>,
+}
+
+/// Keys and values of the tokens that one layer has seen so far, for generating token by token.
+#[derive(Debug)]
+pub struct KeyValueCache<D: Kernels> {
+    /// `[B·C, K·E]`: room for C tokens of each sequence; keys are kept already turned by their positions.
+    pub(crate) keys: Matrix<D>,
+    /// `[B·C, K·E]`.
+    pub(crate) values: Matrix<D>,
+    pub(crate) batch: usize,
+    pub(crate) capacity: usize,
+    pub(crate) key_value_heads: usize,
+    pub(crate) head_dim: usize,
+    pub(crate) length: usize,
+}
+
+impl<D: Kernels> KeyValueCache<D> {
+    /// An empty cache with room for `capacity` tokens of each of `batch` sequences.
+    ///
+    /// # Errors
+    /// [`KernelError::Device`] if the device has no memory for it.
+    pub fn new(device: &D, batch: usize, capacity: usize, key_value_heads: usize, head_dim: usize) -> Result<Self> {
+        let failed = |reason| KernelError::Device { op: "key/value cache", reason };
+        let shape = (batch.saturating_mul(capacity), key_value_heads.saturating_mul(head_dim));
+        if shape.0.saturating_mul(shape.1) > isize::MAX as usize / size_of::<f32>() {
+            let reason = format!("{batch} sequences of {capacity} tokens are more than can be addressed");
+            return Err(failed(reason));
+        }
+        let room = || device.try_zeros_like(&shape).map_err(|error| failed(error.to_string()));
+        Ok(Self { keys: room()?, values: room()?, batch, capacity, key_value_heads, head_dim, length: 0 })
+    }
+
+    /// Tokens of each sequence that it holds.
+    pub fn length(&self) -> usize {
+        self.length
+    }
 }
 
 /// Dropout by a counter-based generator: element `i` is kept iff `hash(key, i)` says so, so that the mask is a
@@ -152,6 +254,9 @@ pub struct Dropout {
 
 /// A target that [`Kernels::cross_entropy`] skips (the Hub's `-100`).
 pub const IGNORED: i32 = -100;
+
+/// An id that [`Kernels::embedding`] takes nothing for.
+pub const NO_ROW: u32 = u32::MAX;
 
 /// One factor of a growth operator along one axis: a map from `d` small to `D` large coordinates.
 #[derive(Debug)]
@@ -223,45 +328,87 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         maps: &[Linear<'_, Self>],
     ) -> Result<Matrix<Self>>;
 
-    /// `gelu(x Wᵀ + b)`: the first half of a transformer's MLP. x `[N, I]` → `[N, O]`.
-    fn linear_gelu<T: Tape<f32, Self>>(
+    /// `f(x Wᵀ + b)`: the first half of a transformer's MLP, BERT's pooler. x `[N, I]` → `[N, O]`.
+    fn linear_activated<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
         map: Linear<'_, Self>,
-        gelu: Gelu,
+        activation: Activation,
     ) -> Result<Matrix<Self>>;
 
-    /// GELU, element by element. x `[N, H]` → `[N, H]`.
-    fn gelu<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, gelu: Gelu) -> Result<Matrix<Self>>;
+    /// `f(x Gᵀ + b) ∘ (x Uᵀ + c)`: the first half of a gated MLP (Shazeer 2020; SwiGLU with [`Activation::Silu`]).
+    /// x `[N, I]`, both maps to O → `[N, O]`.
+    fn linear_gated<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        gate: Linear<'_, Self>,
+        up: Linear<'_, Self>,
+        activation: Activation,
+    ) -> Result<Matrix<Self>>;
 
     /// `a + b`, both `[N, H]`.
     fn add<T: Tape<f32, Self>>(tape: &mut T, a: &Matrix<Self>, b: &Matrix<Self>) -> Result<Matrix<Self>>;
 
-    /// `y = γ · (x − mean) / √(var + ε) + β`, row by row. x `[N, H]` → `[N, H]`.
-    fn layer_norm<T: Tape<f32, Self>>(
-        tape: &mut T,
-        x: &Matrix<Self>,
-        norm: LayerNorm<'_, Self>,
-    ) -> Result<Matrix<Self>>;
+    /// Row i of γ `[1, H]` times x: `y_n = γ ∘ x_n`. x `[N, H]` → `[N, H]`. CaiT's LayerScale.
+    fn scale<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, gain: &Matrix<Self>) -> Result<Matrix<Self>>;
 
-    /// `sum = x + residual`, `y = layer_norm(sum)` in one pass; returns `(sum, y)`, both `[N, H]`.
+    /// A [`Norm`], row by row. x `[N, H]` → `[N, H]`.
+    fn norm<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, norm: Norm<'_, Self>) -> Result<Matrix<Self>>;
+
+    /// `sum = x + residual`, `y = norm(sum)` in one pass; returns `(sum, y)`, both `[N, H]`.
     ///
     /// Pre-norm models go on with both, post-norm ones with `y` alone.
-    fn add_layer_norm<T: Tape<f32, Self>>(
+    fn add_norm<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
         residual: &Matrix<Self>,
-        norm: LayerNorm<'_, Self>,
+        norm: Norm<'_, Self>,
     ) -> Result<(Matrix<Self>, Matrix<Self>)>;
 
-    /// Multi-head attention `softmax(q kᵀ / √E) v` by one pass of online softmax; no scores are kept.
+    /// RMS norms of single heads, see [`HeadNorms`]; values pass through. qkv `[N, (A + 2K)·E]` → the same shape.
+    fn head_norms<T: Tape<f32, Self>>(
+        tape: &mut T,
+        qkv: &Matrix<Self>,
+        norms: HeadNorms<'_, Self>,
+    ) -> Result<Matrix<Self>>;
+
+    /// Multi-head attention `softmax(q kᵀ / √E) v` by one pass of online softmax; no scores are kept. → `[B·Q, A·E]`,
+    /// where Q is S for [`Projections::Joined`].
+    fn attention<T: Tape<f32, Self>>(
+        tape: &mut T,
+        projections: Projections<'_, Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>>;
+
+    /// Causal attention of new tokens over a cache, which they join. No gradients: for generating.
     ///
-    /// `qkv` `[B·S, 3·A·E]`: queries, keys, values side by side, each as A heads of E. → `[B·S, A·E]`.
-    fn attention<T: Tape<f32, Self>>(tape: &mut T, qkv: &Matrix<Self>, spec: Attention<'_>) -> Result<Matrix<Self>>;
+    /// `qkv` `[B·S, (A + 2K)·E]` holds `spec.sequence` new tokens of each sequence, which stand at the positions from
+    /// `cache.length()` on (rotary tables have to reach that far). → `[B·S, A·E]`. `spec.real_tokens` and `spec.dropout`
+    /// must be none.
+    fn attention_cached(
+        qkv: &Matrix<Self>,
+        cache: &mut KeyValueCache<Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>>;
+
+    /// Talking-heads attention (Shazeer et al. 2020, CaiT): `after(softmax(before(q kᵀ / √E))) v`, where `before` and `after`
+    /// are linear maps `[A, A]` across the heads at each (query, key).
+    ///
+    /// `qkv` `[B·S, 3·A·E]` → `[B·S, A·E]`. Bidirectional, K = A, without padding and rotary positions; dropout falls on what
+    /// `after` gives.
+    fn talking_attention<T: Tape<f32, Self>>(
+        tape: &mut T,
+        qkv: &Matrix<Self>,
+        before: Linear<'_, Self>,
+        after: Linear<'_, Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>>;
 
     /// Sum of rows of several tables: `y_n = Σ_k table_k[ids_k[n]]`. tables `[V_k, H]`, ids `[N]` each → `[N, H]`.
+    /// [`NO_ROW`] adds nothing.
     ///
-    /// Tokens + positions (+ token types) in one pass. Backward scatter-adds in a fixed order.
+    /// Tokens + positions (+ token types) in one pass; with the rows of an activation as a table also the way to pick,
+    /// join and interleave rows. Backward scatter-adds in a fixed order.
     fn embedding<T: Tape<f32, Self>>(tape: &mut T, lookups: &[(&Matrix<Self>, &[u32])]) -> Result<Matrix<Self>>;
 
     /// Dropout, see [`Dropout`]. x `[N, H]` → `[N, H]`.
@@ -278,6 +425,24 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         head: Linear<'_, Self>,
         targets: &[i32],
     ) -> Result<Scalar<Self>>;
+
+    /// `Σ_n weights[n] · −log softmax(logits_n)[targets[n]]`; rows with [`IGNORED`] count nothing.
+    ///
+    /// logits `[N, V]`, targets and weights `[N]`. For heads whose few logits exist anyway (classes, spans).
+    fn softmax_cross_entropy<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        targets: &[i32],
+        weights: &[f32],
+    ) -> Result<Scalar<Self>>;
+
+    /// Mean over all elements of `(x − target)²`. x `[N, H]`, targets `N · H`.
+    fn mean_squared_error<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, targets: &[f32]) -> Result<Scalar<Self>>;
+
+    /// Each column of a sequence as a row: x `[B·S, K]` → `[K·B, S]`, where row `k·B + b` is column k of sequence b.
+    ///
+    /// A question's answer is a choice among the tokens of its sequence, not among classes.
+    fn columns_as_rows<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, sequence: usize) -> Result<Matrix<Self>>;
 
     /// Sets the gradient of `loss` to `scale`: where a backward pass begins.
     fn seed_gradient(loss: &Scalar<Self>, scale: f32, gradients: &mut Gradients<f32, Self>) -> Result<()>;

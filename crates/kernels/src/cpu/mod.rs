@@ -2,21 +2,26 @@
 //!
 //! `buffers`, `gradient`, `parallel`, `simd` and `matmul` are what the operations stand on; this file only dispatches.
 
+mod activation;
 mod adamw;
 mod add;
 mod attention;
 mod buffers;
+mod cached;
 mod dropout;
 mod embedding;
-mod gelu;
 mod gradient;
 mod grow;
+mod head_norm;
+mod heads;
 mod linear;
 mod loss;
 mod matmul;
 mod norm;
 mod parallel;
+mod scale;
 mod simd;
+mod talking;
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +29,8 @@ mod tests;
 pub use parallel::on_workers;
 
 use crate::{
-    AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gelu, Gradients, Input, Kernels, LayerNorm, Linear, Matrix,
-    Result, Scalar, Tape,
+    Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, Input, Kernels,
+    KeyValueCache, Linear, Matrix, Norm, Projections, Result, Scalar, Tape,
 };
 
 impl Kernels for Cpu {
@@ -41,42 +46,78 @@ impl Kernels for Cpu {
         linear::joined("linear_joined", tape, x, maps)
     }
 
-    fn linear_gelu<T: Tape<f32, Self>>(
+    fn linear_activated<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
         map: Linear<'_, Self>,
-        gelu: Gelu,
+        activation: Activation,
     ) -> Result<Matrix<Self>> {
-        linear::linear_gelu(tape, x, map, gelu)
+        linear::linear_activated(tape, x, map, activation)
     }
 
-    fn gelu<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, gelu: Gelu) -> Result<Matrix<Self>> {
-        gelu::gelu(tape, x, gelu)
+    fn linear_gated<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        gate: Linear<'_, Self>,
+        up: Linear<'_, Self>,
+        activation: Activation,
+    ) -> Result<Matrix<Self>> {
+        linear::linear_gated(tape, x, gate, up, activation)
     }
 
     fn add<T: Tape<f32, Self>>(tape: &mut T, a: &Matrix<Self>, b: &Matrix<Self>) -> Result<Matrix<Self>> {
         add::add(tape, a, b)
     }
 
-    fn layer_norm<T: Tape<f32, Self>>(
-        tape: &mut T,
-        x: &Matrix<Self>,
-        norm: LayerNorm<'_, Self>,
-    ) -> Result<Matrix<Self>> {
-        norm::layer_norm(tape, x, norm)
+    fn scale<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, gain: &Matrix<Self>) -> Result<Matrix<Self>> {
+        scale::scale(tape, x, gain)
     }
 
-    fn add_layer_norm<T: Tape<f32, Self>>(
+    fn norm<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, norm: Norm<'_, Self>) -> Result<Matrix<Self>> {
+        norm::norm(tape, x, norm)
+    }
+
+    fn add_norm<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,
         residual: &Matrix<Self>,
-        norm: LayerNorm<'_, Self>,
+        norm: Norm<'_, Self>,
     ) -> Result<(Matrix<Self>, Matrix<Self>)> {
-        norm::add_layer_norm(tape, x, residual, norm)
+        norm::add_norm(tape, x, residual, norm)
     }
 
-    fn attention<T: Tape<f32, Self>>(tape: &mut T, qkv: &Matrix<Self>, spec: Attention<'_>) -> Result<Matrix<Self>> {
-        attention::attention(tape, qkv, spec)
+    fn head_norms<T: Tape<f32, Self>>(
+        tape: &mut T,
+        qkv: &Matrix<Self>,
+        norms: HeadNorms<'_, Self>,
+    ) -> Result<Matrix<Self>> {
+        head_norm::head_norms(tape, qkv, norms)
+    }
+
+    fn attention<T: Tape<f32, Self>>(
+        tape: &mut T,
+        projections: Projections<'_, Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>> {
+        attention::attention(tape, projections, spec)
+    }
+
+    fn attention_cached(
+        qkv: &Matrix<Self>,
+        cache: &mut KeyValueCache<Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>> {
+        cached::attention_cached(qkv, cache, spec)
+    }
+
+    fn talking_attention<T: Tape<f32, Self>>(
+        tape: &mut T,
+        qkv: &Matrix<Self>,
+        before: Linear<'_, Self>,
+        after: Linear<'_, Self>,
+        spec: Attention<'_>,
+    ) -> Result<Matrix<Self>> {
+        talking::talking_attention(tape, qkv, before, after, spec)
     }
 
     fn embedding<T: Tape<f32, Self>>(tape: &mut T, lookups: &[(&Matrix<Self>, &[u32])]) -> Result<Matrix<Self>> {
@@ -94,6 +135,23 @@ impl Kernels for Cpu {
         targets: &[i32],
     ) -> Result<Scalar<Self>> {
         loss::cross_entropy(tape, hidden, head, targets)
+    }
+
+    fn softmax_cross_entropy<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        targets: &[i32],
+        weights: &[f32],
+    ) -> Result<Scalar<Self>> {
+        heads::softmax_cross_entropy(tape, logits, targets, weights)
+    }
+
+    fn mean_squared_error<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, targets: &[f32]) -> Result<Scalar<Self>> {
+        heads::mean_squared_error(tape, x, targets)
+    }
+
+    fn columns_as_rows<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, sequence: usize) -> Result<Matrix<Self>> {
+        heads::columns_as_rows(tape, x, sequence)
     }
 
     fn seed_gradient(loss: &Scalar<Self>, scale: f32, gradients: &mut Gradients<f32, Self>) -> Result<()> {
