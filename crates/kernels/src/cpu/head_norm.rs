@@ -6,21 +6,29 @@
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::Slot;
 use super::linear::add_partials;
-use super::norm::{Parts, backward, forward};
+use super::norm::{backward, forward};
 use super::parallel;
 use super::simd::vectorised;
-use crate::{Cpu, HeadNorms, Matrix, NormKind, Result, Tape};
+use crate::{Cpu, HeadNorms, Matrix, Result, Tape};
 use rayon::prelude::*;
 
 vectorised! {
     /// One token: its heads, and 1/√(mean square + ε) of those that are normalised, queries first.
-    fn forward_token(x: &[f32], queries: (usize, Parts<'_>), keys: Parts<'_>, y: &mut [f32], inverses: &mut [f32]) {
-        let (heads, parts) = queries;
-        let size = parts.gain.len();
+    fn forward_token(
+        x: &[f32],
+        queries: (usize, &[f32]),
+        key_gain: &[f32],
+        eps: f32,
+        y: &mut [f32],
+        inverses: &mut [f32],
+    ) {
+        let (heads, query_gain) = queries;
+        let size = query_gain.len();
         let normed = inverses.len() * size;
         let (inputs, outputs) = (x[..normed].chunks_exact(size), y[..normed].chunks_exact_mut(size));
         for (i, ((x, y), inverse)) in inputs.zip(outputs).zip(inverses).enumerate() {
-            *inverse = forward(if i < heads { parts } else { keys }, x, y).1;
+            let gain = if i < heads { query_gain } else { key_gain };
+            *inverse = forward::<false>(gain, None, eps, x, y).1;
         }
         y[normed..].copy_from_slice(&x[normed..]);
     }
@@ -29,7 +37,7 @@ vectorised! {
     fn backward_token(
         x: &[f32],
         queries: (usize, &[f32]),
-        keys: &[f32],
+        key_gain: &[f32],
         inverses: &[f32],
         dy: &mut [f32],
         d_query_gain: &mut [f32],
@@ -38,8 +46,8 @@ vectorised! {
         let (heads, query_gain) = queries;
         let size = query_gain.len();
         for (i, ((x, dy), &inverse)) in x.chunks_exact(size).zip(dy.chunks_exact_mut(size)).zip(inverses).enumerate() {
-            let (gain, d_gain) = if i < heads { (query_gain, &mut *d_query_gain) } else { (keys, &mut *d_key_gain) };
-            backward(NormKind::Rms, (x, gain), (0.0, inverse), dy, d_gain, None);
+            let (gain, d_gain) = if i < heads { (query_gain, &mut *d_query_gain) } else { (key_gain, &mut *d_key_gain) };
+            backward::<false>((x, gain), (0.0, inverse), dy, d_gain, None);
         }
     }
 }
@@ -63,16 +71,15 @@ pub(super) fn head_norms<T: Tape<f32, Cpu>>(
     let width = key_value_heads.saturating_mul(2).saturating_add(heads).saturating_mul(head_dim);
     expect(OP, "packed queries, keys and values", size(qkv), (tokens, width))?;
     let data = read(OP, "packed queries, keys and values", qkv)?;
-    let parts = |gain| Parts { kind: NormKind::Rms, gain, bias: None, eps };
-    let queries = parts(read(OP, "gain of the query heads", query_gain)?);
-    let keys = parts(read(OP, "gain of the key heads", key_gain)?);
+    let queries = (heads, read(OP, "gain of the query heads", query_gain)?);
+    let keys = read(OP, "gain of the key heads", key_gain)?;
 
     let normed = heads + key_value_heads;
     let (mut y, mut inverses) = (unwritten(data.len()), unwritten(tokens * normed));
     parallel::rows2((&mut y, width), (&mut inverses, normed), |first, y, inverses| {
         let x = data[first * width..].chunks_exact(width);
         for ((x, y), inverses) in x.zip(y.chunks_exact_mut(width)).zip(inverses.chunks_exact_mut(normed)) {
-            forward_token(x, (heads, queries), keys, y, inverses);
+            forward_token(x, queries, keys, eps, y, inverses);
         }
     });
     let y = matrix(OP, qkv.device(), y, (tokens, width))?;

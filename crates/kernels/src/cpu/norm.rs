@@ -19,26 +19,22 @@ const LANES: usize = 32;
 
 /// Mean and 1/√(var + ε) of a row; for RMS norm 0 and 1/√(mean square + ε).
 #[inline(always)]
-fn statistics(kind: NormKind, x: &[f32], eps: f32) -> (f32, f32) {
+fn statistics<const CENTRED: bool>(x: &[f32], eps: f32) -> (f32, f32) {
     let n = x.len() as f32;
-    let mean = match kind {
-        NormKind::Layer => sum_of(x, |v| v) / n,
-        NormKind::Rms => 0.0,
-    };
+    let mean = if CENTRED { sum_of(x, |v| v) / n } else { 0.0 };
     let variance = sum_of(x, |v| (v - mean) * (v - mean)) / n;
     (mean, 1.0 / (variance + eps).sqrt())
 }
 
-/// What a row is normalised by.
-#[derive(Clone, Copy)]
-pub(super) struct Parts<'a> {
-    pub(super) kind: NormKind,
-    pub(super) gain: &'a [f32],
-    pub(super) bias: Option<&'a [f32]>,
-    pub(super) eps: f32,
+/// A norm whose shapes have been checked.
+struct Checked<'a> {
+    kind: NormKind,
+    gain: &'a [f32],
+    bias: Option<&'a [f32]>,
+    eps: f32,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Checked<'a> {
     fn new(op: &'static str, norm: &Norm<'a, Cpu>, width: usize) -> Result<Self> {
         expect(op, "gain", size(norm.gain), (1, width))?;
         let bias = match norm.bias {
@@ -50,24 +46,34 @@ impl<'a> Parts<'a> {
         };
         Ok(Self { kind: norm.kind, gain: read(op, "gain", norm.gain)?, bias, eps: norm.eps })
     }
+
+    /// One row: y and its statistics.
+    fn forward(&self, x: &[f32], y: &mut [f32], kept: &mut [f32]) {
+        forward_row(self.kind, self.gain, self.bias, self.eps, x, y, kept);
+    }
 }
 
-/// One row: y; returns its statistics.
+/// One row: y; returns its statistics. `CENTRED`: layer norm, else RMS norm.
 #[inline(always)]
-pub(super) fn forward(parts: Parts<'_>, x: &[f32], y: &mut [f32]) -> (f32, f32) {
-    let (mean, inverse) = statistics(parts.kind, x, parts.eps);
-    let row = y.iter_mut().zip(x).zip(parts.gain);
-    match parts.bias {
+pub(super) fn forward<const CENTRED: bool>(
+    gain: &[f32],
+    bias: Option<&[f32]>,
+    eps: f32,
+    x: &[f32],
+    y: &mut [f32],
+) -> (f32, f32) {
+    let (mean, inverse) = statistics::<CENTRED>(x, eps);
+    let row = y.iter_mut().zip(x).zip(gain);
+    match bias {
         Some(bias) => row.zip(bias).for_each(|(((y, &x), &g), &b)| *y = ((x - mean) * inverse).mul_add(g, b)),
         None => row.for_each(|((y, &x), &g)| *y = (x - mean) * inverse * g),
     }
     (mean, inverse)
 }
 
-/// One row: dy becomes dx; dγ, and dβ if there is one, are added to.
+/// One row: dy becomes dx; dγ, and dβ if there is one, are added to. `CENTRED` as above.
 #[inline(always)]
-pub(super) fn backward(
-    kind: NormKind,
+pub(super) fn backward<const CENTRED: bool>(
     (x, gain): (&[f32], &[f32]),
     (mean, inverse): (f32, f32),
     dy: &mut [f32],
@@ -101,10 +107,7 @@ pub(super) fn backward(
         }
     }
     let product = sum_of(&products, |v| v) / n as f32;
-    let sum = match kind {
-        NormKind::Layer => sum_of(&sums, |v| v) / n as f32,
-        NormKind::Rms => 0.0,
-    };
+    let sum = if CENTRED { sum_of(&sums, |v| v) / n as f32 } else { 0.0 };
     for i in 0..n {
         let normal = (x[i] - mean) * inverse;
         dy[i] = inverse * (-normal).mul_add(product, dy[i] * gain[i] - sum);
@@ -113,8 +116,19 @@ pub(super) fn backward(
 
 vectorised! {
     /// [`forward`], which leaves the statistics in `kept`.
-    fn forward_row(parts: Parts<'_>, x: &[f32], y: &mut [f32], kept: &mut [f32]) {
-        let (mean, inverse) = forward(parts, x, y);
+    fn forward_row(
+        kind: NormKind,
+        gain: &[f32],
+        bias: Option<&[f32]>,
+        eps: f32,
+        x: &[f32],
+        y: &mut [f32],
+        kept: &mut [f32],
+    ) {
+        let (mean, inverse) = match kind {
+            NormKind::Layer => forward::<true>(gain, bias, eps, x, y),
+            NormKind::Rms => forward::<false>(gain, bias, eps, x, y),
+        };
         kept.copy_from_slice(&[mean, inverse]);
     }
 
@@ -127,7 +141,10 @@ vectorised! {
         d_gain: &mut [f32],
         d_bias: Option<&mut [f32]>,
     ) {
-        backward(kind, inputs, kept, dy, d_gain, d_bias);
+        match kind {
+            NormKind::Layer => backward::<true>(inputs, kept, dy, d_gain, d_bias),
+            NormKind::Rms => backward::<false>(inputs, kept, dy, d_gain, d_bias),
+        }
     }
 
     fn sum_row(a: &[f32], b: &[f32], sum: &mut [f32]) {
@@ -205,12 +222,12 @@ pub(super) fn norm<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, norm: Norm<
     const OP: &str = "norm";
     let (tokens, width) = size(x);
     let data = read(OP, "input", x)?;
-    let parts = Parts::new(OP, &norm, width)?;
+    let checked = Checked::new(OP, &norm, width)?;
     let (mut y, mut statistics) = (unwritten(data.len()), unwritten(tokens * 2));
     parallel::rows2((&mut y, width), (&mut statistics, 2), |first, y, statistics| {
         let x = data[first * width..].chunks_exact(width);
         for ((y, x), kept) in y.chunks_exact_mut(width).zip(x).zip(statistics.chunks_exact_mut(2)) {
-            forward_row(parts, x, y, kept);
+            checked.forward(x, y, kept);
         }
     });
     let y = matrix(OP, x.device(), y, (tokens, width))?;
@@ -237,7 +254,7 @@ pub(super) fn add_norm<T: Tape<f32, Cpu>>(
     let (tokens, width) = size(x);
     expect(OP, "residual", size(residual), (tokens, width))?;
     let (x_data, residual_data) = (read(OP, "input", x)?, read(OP, "residual", residual)?);
-    let parts = Parts::new(OP, &norm, width)?;
+    let checked = Checked::new(OP, &norm, width)?;
     let (mut sum, mut y, mut statistics) = (unwritten(x_data.len()), unwritten(x_data.len()), unwritten(tokens * 2));
     parallel::rows3((&mut sum, width), (&mut y, width), (&mut statistics, 2), |first, sum, y, statistics| {
         let x = x_data[first * width..].chunks_exact(width);
@@ -245,7 +262,7 @@ pub(super) fn add_norm<T: Tape<f32, Cpu>>(
         let outputs = sum.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
         for (((x, residual), (sum, y)), kept) in x.zip(residual).zip(outputs).zip(statistics.chunks_exact_mut(2)) {
             sum_row(x, residual, sum);
-            forward_row(parts, sum, y, kept);
+            checked.forward(sum, y, kept);
         }
     });
     let sum = matrix(OP, x.device(), sum, (tokens, width))?;
