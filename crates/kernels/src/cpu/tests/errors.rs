@@ -1,9 +1,11 @@
 //! Arguments that do not fit: each is refused with the operation, what was found, and what was expected.
+//!
+//! What attention refuses is in `attention_errors`.
 
 use super::{random, tensor};
 use crate::{
-    Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels,
-    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Projections, Result, Visibility,
+    Activation, AdamW, AdamWParameter, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels, Layout,
+    Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Result,
 };
 
 fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
@@ -30,18 +32,6 @@ fn every_misfit_names_operation_found_and_expected() {
     let three = zeros(1, 3);
     let norm_bias = Norm { kind: NormKind::Layer, gain: &three, bias: Some(&row), eps: 1e-5 };
     let heads = HeadNorms { heads: 2, key_value_heads: 1, query_gain: &row, key_gain: &row, eps: 1e-5 };
-    let attention = Attention {
-        batch: 1,
-        sequence: 2,
-        heads: 1,
-        key_value_heads: 1,
-        head_dim: 1,
-        visibility: Visibility::Causal { window: None },
-        real_tokens: None,
-        rotary: None,
-        dropout: None,
-    };
-    let joined = Projections::Joined(&x);
     let head = linear(&good, Layout::OutIn);
     let with_bias = Linear { bias: Some(&biased), ..head };
     let cases = [
@@ -94,22 +84,6 @@ fn every_misfit_names_operation_found_and_expected() {
         (
             message(Cpu::head_norms(t, &x, HeadNorms { heads: usize::MAX, ..heads })),
             "head_norms: packed queries, keys and values is [2, 3], expected [2, 18446744073709551615]",
-        ),
-        (
-            message(Cpu::attention(t, Projections::Joined(&zeros(2, 4)), attention)),
-            "attention: packed queries, keys and values is [2, 4], expected [2, 3]",
-        ),
-        (
-            message(Cpu::attention(t, joined, Attention { real_tokens: Some(&[true]), ..attention })),
-            "attention: length of the padding mask is 1, expected 2",
-        ),
-        (
-            message(Cpu::attention(t, joined, Attention { heads: 0, ..attention })),
-            "attention: head count and size is 0 heads of 1, expected at least 1 head of 1",
-        ),
-        (
-            message(Cpu::attention(t, joined, Attention { dropout: Some(Dropout { p: 1.5, key: 0 }), ..attention })),
-            "attention: dropout probability is 1.5, expected a number in [0, 1)",
         ),
         (message(Cpu::embedding(t, &[])), "embedding: number of lookups is 0, expected at least 1"),
         (message(Cpu::embedding(t, &[(&x, &[0]), (&w, &[0])])), "embedding: width of table 1 is 4, expected 3"),
