@@ -1,34 +1,11 @@
-"""One training step in PyTorch, timed on request: the peer of `cargo xtask bench step`.
+"""One training step in PyTorch: the peer of `cargo xtask bench step`.
 
 Needs torch alone. The models are GPT-2 and BERT as plain functions over tensors named as in the Hub's checkpoints, eager, f32, with
 what PyTorch does best on a CPU: scaled_dot_product_attention, query, key and value in one product, the head on labelled positions
 only, AdamW fused over all parameters.
-
-Speaks JSON lines. stdin: first the job (model, batch, threads, weights), then a line `{"steps": n}` per turn. stdout: one line when
-the first step is done, then one per turn.
 """
 
-import json
 import struct
-import sys
-import time
-
-import torch
-import torch.nn.functional as F
-
-IGNORED = -100
-
-
-def status_bytes(key):
-    """A figure of /proc/self/status in bytes; None where the system has no such file."""
-    try:
-        with open("/proc/self/status") as status:
-            for line in status:
-                if line.startswith(key + ":"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 def read_tensors(path):
@@ -124,55 +101,33 @@ def join_qkv(tensors, layers):
             tensors[f"{name}qkv.{kind}"] = torch.cat(parts)
 
 
-def main():
-    job = json.loads(sys.stdin.readline())
-    case, config = job["case"], job["case"]["model"]
-    torch.set_num_threads(job["threads"])
-    before = status_bytes("VmRSS")
+class Step:
+    engine = f"pytorch {torch.__version__}"
 
-    tensors = read_tensors(job["weights"])
-    ids = torch.tensor(job["input_ids"]).view(case["batch_size"], case["sequence_length"])
-    targets = torch.tensor(job["targets"])
-    if config["family"] == "bert":
-        join_qkv(tensors, config["num_hidden_layers"])
-    model = {"gpt2": gpt2, "bert": bert}[config["family"]]
-    parameters = {name: torch.nn.Parameter(tensor) for name, tensor in tensors.items()}
-    tensors = None
+    def __init__(self, job):
+        self.config = job["case"]["model"]
+        tensors = read_tensors(job["directory"] + "/model.safetensors")
+        shape = job["case"]["batch_size"], job["case"]["sequence_length"]
+        self.ids = torch.tensor(job["sample"]["input_ids"]).view(shape)
+        self.targets = torch.tensor(job["sample"]["targets"])
+        if self.config["family"] == "bert":
+            join_qkv(tensors, self.config["num_hidden_layers"])
+        self.model = {"gpt2": gpt2, "bert": bert}[self.config["family"]]
+        self.weights = {name: torch.nn.Parameter(tensor) for name, tensor in tensors.items()}
+        self.optimiser = adamw(self.weights.values(), job["optimiser"])
 
-    rates = job["optimiser"]
-    matrices = [tensor for tensor in parameters.values() if tensor.dim() > 1]
-    vectors = [tensor for tensor in parameters.values() if tensor.dim() == 1]
-    groups = [{"params": matrices, "weight_decay": rates["weight_decay"]}, {"params": vectors, "weight_decay": 0.0}]
-    betas = (rates["beta1"], rates["beta2"])
-    optimiser = torch.optim.AdamW(groups, lr=rates["learning_rate"], betas=betas, eps=rates["eps"], fused=True)
-
-    def step():
-        loss = model(parameters, config, ids, targets)
+    def work(self):
+        loss = self.model(self.weights, self.config, self.ids, self.targets)
         loss.backward()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        return loss.item()
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.loss = loss.item()
 
-    def say(**message):
-        print(json.dumps(message), flush=True)
+    def answer(self):
+        return {"loss": self.loss}
 
-    first = step()
-    say(
-        engine=f"pytorch {torch.__version__}",
-        parameters=sum(tensor.numel() for tensor in parameters.values()),
-        first_loss=first,
-        before_bytes=before,
-    )
-    for line in sys.stdin:
-        steps = json.loads(line)["steps"]
-        loss = step()  # untimed: wakes the threads
-        seconds = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            loss = step()
-            seconds.append(time.perf_counter() - start)
-        say(seconds=seconds, loss=loss, peak_bytes=status_bytes("VmHWM"))
+    def parameters(self):
+        return sum(tensor.numel() for tensor in self.weights.values())
 
 
-if __name__ == "__main__":
-    main()
+serve(Step)

@@ -1,24 +1,26 @@
-//! The other end of a process that takes steps: started, asked for turns, ended.
+//! The other end of a process that does a job: started, asked for turns, ended.
 
-use crate::protocol::{Job, Ready, Taken, Turn};
+use crate::protocol::{Answer, Job, Ready, Taken, Turn};
 use crate::system::CpuTime;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A running process that has taken its first step. Ends when it is dropped.
+/// A running process that has done its work once. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Contender {
     process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     ready: Ready,
+    /// The share that other processes had of all that was computed until it was ready.
+    foreign_share: Option<f64>,
 }
 
 impl Contender {
-    /// Starts a process that serves this job; returns when it has taken its first step.
+    /// Starts a process that serves this job; returns when it has done its work once.
     ///
     /// # Errors
     /// If it cannot be started, or ends before it is ready; its own words stand on stderr then.
@@ -29,12 +31,21 @@ impl Contender {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("{program}: cannot be started"))?;
+        let before = CpuTime::of(process.id());
         let input = process.stdin.take();
         let output = process.stdout.take().context("the process has no output")?;
-        let ready = Ready { engine: program, parameters: 0, first_loss: f64::NAN, before_bytes: None };
-        let mut contender = Self { process, input, output: BufReader::new(output), ready };
+        let ready = Ready {
+            engine: program,
+            parameters: 0,
+            first_seconds: f64::NAN,
+            first: Answer::default(),
+            before_bytes: None,
+            peak_bytes: None,
+        };
+        let mut contender = Self { process, input, output: BufReader::new(output), ready, foreign_share: None };
         contender.send(job)?;
         contender.ready = contender.receive()?;
+        contender.foreign_share = contender.foreign_share_since(before);
         Ok(contender)
     }
 
@@ -43,31 +54,27 @@ impl Contender {
         &self.ready.engine
     }
 
-    /// Loss of the first step.
-    pub fn first_loss(&self) -> f64 {
-        self.ready.first_loss
+    /// What its process said when it had done its work once.
+    pub(crate) fn ready(&self) -> &Ready {
+        &self.ready
     }
 
-    /// Numbers that are trained.
-    pub fn parameters(&self) -> u64 {
-        self.ready.parameters
-    }
-
-    /// Resident memory before the model was made: what the program and its libraries take.
-    pub(crate) fn before_bytes(&self) -> Option<u64> {
-        self.ready.before_bytes
+    /// The share that other processes had of all that was computed until it was ready.
+    pub(crate) fn foreign_share(&self) -> Option<f64> {
+        self.foreign_share
     }
 
     /// What a turn took, and the share that other processes had of all that was computed meanwhile.
     pub(crate) fn take_turn(&mut self, steps: usize) -> Result<(Taken, Option<f64>)> {
         let before = CpuTime::of(self.process.id());
         self.send(&Turn { steps })?;
-        let taken: Taken = self.receive()?;
-        let after = CpuTime::of(self.process.id());
-        if !taken.loss.is_finite() {
-            bail!("{}: the loss is {}, expected a finite number", self.ready.engine, taken.loss);
-        }
-        Ok((taken, before.zip(after).map(|(before, after)| after.foreign_share_since(before))))
+        let taken = self.receive()?;
+        Ok((taken, self.foreign_share_since(before)))
+    }
+
+    fn foreign_share_since(&self, before: Option<CpuTime>) -> Option<f64> {
+        let now = CpuTime::of(self.process.id());
+        before.zip(now).map(|(before, now)| now.foreign_share_since(before))
     }
 
     fn send(&mut self, message: &impl Serialize) -> Result<()> {

@@ -1,42 +1,45 @@
 //! What is said between the process that measures and the processes that are measured: lines of JSON, the same for ours and a peer.
 
 use crate::Case;
+use crate::sample::Sample;
 use ligo_kernels::AdamW;
-use ligo_models::TokenBatch;
+use ligo_models::Batch;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// Tokens that are generated after a prompt.
+pub const NEW_TOKENS: usize = 64;
 
 /// The first line to a contender.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// Model and batch.
     pub case: Case,
-    /// Which step.
+    /// What is done again and again.
     pub work: Work,
     /// Threads to compute with.
     pub threads: usize,
-    /// A safetensors file: ours writes the weights that it starts from, a peer starts from them.
-    pub weights: Option<PathBuf>,
-    input_ids: Vec<u32>,
-    targets: Vec<i32>,
+    /// A directory in the Hub's layout: ours writes the model there that it starts from, a peer starts from it. What reads a
+    /// checkpoint reads it there.
+    pub directory: Option<PathBuf>,
+    sample: Sample,
     optimiser: Optimiser,
+    pub(crate) new_tokens: usize,
 }
 
 impl Job {
     /// A job with the batch and the optimiser that all contenders use.
-    pub fn new(case: Case, work: Work, threads: usize, weights: Option<PathBuf>) -> Self {
-        let TokenBatch { input_ids, targets, .. } = case.batch();
-        Self { case, work, threads, weights, input_ids, targets, optimiser: Optimiser::default() }
+    pub fn new(case: Case, work: Work, threads: usize, directory: Option<PathBuf>) -> Self {
+        let sample = if work.reads_files() { Sample::default() } else { Sample::of(&case) };
+        Self { case, work, threads, directory, sample, optimiser: Optimiser::default(), new_tokens: NEW_TOKENS }
     }
 
-    pub(crate) fn batch(&self) -> TokenBatch {
-        TokenBatch {
-            input_ids: self.input_ids.clone(),
-            targets: self.targets.clone(),
-            batch_size: self.case.batch_size,
-            sequence_length: self.case.sequence_length,
-            real_tokens: None,
-        }
+    pub(crate) fn batch(&self) -> Batch {
+        self.sample.batch(&self.case)
+    }
+
+    pub(crate) fn prompt(&self) -> &[u32] {
+        &self.sample.input_ids
     }
 
     pub(crate) fn adamw(&self, step: u64) -> AdamW {
@@ -45,14 +48,32 @@ impl Job {
     }
 }
 
-/// Which step is taken.
+/// What a contender does again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
-    /// The model's: forward, backward, AdamW on its weights.
+    /// The model's training step: forward, backward, AdamW on its weights.
     Plain,
     /// The operator's: expansion, forward, backward through both, AdamW on its factors.
     Operator,
+    /// Logits of the batch, nothing recorded.
+    Forward,
+    /// [`NEW_TOKENS`] tokens after the prompt, each the likeliest, with a cache.
+    Generate,
+    /// Writes a checkpoint in f32.
+    Write,
+    /// Writes a checkpoint in BF16.
+    WriteHalf,
+    /// Reads a checkpoint into a model.
+    Import,
+    /// Reads the file of its weights as bytes.
+    Read,
+}
+
+impl Work {
+    fn reads_files(self) -> bool {
+        matches!(self, Self::Write | Self::WriteHalf | Self::Import | Self::Read)
+    }
 }
 
 /// AdamW without clipping, which PyTorch would do in a pass of its own.
@@ -71,17 +92,42 @@ impl Default for Optimiser {
     }
 }
 
-/// A contender's first line, after its first step.
+/// A contender's first line, after it has done its work once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ready {
     /// Name and version.
     pub(crate) engine: String,
     /// Numbers that are trained.
     pub(crate) parameters: u64,
-    /// Loss of the first step, on the weights that all contenders start from.
-    pub(crate) first_loss: f64,
+    /// What the first time took.
+    pub(crate) first_seconds: f64,
+    /// What came out of it, on the weights that all contenders start from.
+    pub(crate) first: Answer,
     /// Resident memory before the model was made.
     pub(crate) before_bytes: Option<u64>,
+    /// Highest resident memory of the process so far.
+    pub(crate) peak_bytes: Option<u64>,
+}
+
+/// What came out, as far as the work has such a thing: by it contenders are held to compute the same.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Answer {
+    /// Of a training step.
+    pub(crate) loss: Option<f64>,
+    /// The first few for the last token or image, of a forward pass.
+    pub(crate) logits: Vec<f64>,
+    /// What was generated.
+    pub(crate) tokens: Vec<u32>,
+    /// By how much each token's logit was above that of the second; ours alone says it.
+    pub(crate) leads: Vec<f64>,
+}
+
+impl Answer {
+    /// The first number that is infinite or none at all.
+    pub(crate) fn not_finite(&self) -> Option<f64> {
+        self.loss.iter().chain(&self.logits).find(|value| !value.is_finite()).copied()
+    }
 }
 
 /// A request for a turn.
@@ -96,8 +142,6 @@ pub(crate) struct Turn {
 pub(crate) struct Taken {
     /// Of each step.
     pub(crate) seconds: Vec<f64>,
-    /// Loss of the last step.
-    pub(crate) loss: f64,
     /// Highest resident memory of the process so far.
     pub(crate) peak_bytes: Option<u64>,
 }

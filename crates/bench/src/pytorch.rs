@@ -1,48 +1,93 @@
-//! The peer: PyTorch, in an interpreter that has torch.
+//! The peers: PyTorch by itself, and models of transformers and timm, in an interpreter that has them.
 
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `peer/step.py`, carried along so that the binary needs no file beside it.
-const SCRIPT: &str = include_str!("../peer/step.py");
+/// What a peer runs, carried along so that the binary needs no file beside it. The part that all have in common comes first.
+const STEP: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/step.py"));
+const MODELS: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/models.py"));
 
-/// A Python interpreter in which `import torch` works.
+/// Which models a peer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// GPT-2 and BERT in plain PyTorch, for `bench step`.
+    Plain,
+    /// Every family, by transformers and timm, for `bench models`.
+    Libraries,
+}
+
+impl Peer {
+    fn script(self) -> &'static str {
+        match self {
+            Self::Plain => STEP,
+            Self::Libraries => MODELS,
+        }
+    }
+
+    fn packages(self) -> &'static str {
+        match self {
+            Self::Plain => "torch",
+            Self::Libraries => "torch, transformers, timm",
+        }
+    }
+
+    /// What makes an environment that has them.
+    fn install(self) -> &'static str {
+        match self {
+            Self::Plain => "pip install torch --index-url https://download.pytorch.org/whl/cpu",
+            Self::Libraries => {
+                "pip install --extra-index-url https://download.pytorch.org/whl/cpu -r \
+                 crates/models/tests/fixtures/requirements.txt"
+            }
+        }
+    }
+}
+
+/// A Python interpreter that can import what a peer needs.
 #[derive(Debug, Clone)]
-pub struct Python(PathBuf);
+pub struct Python {
+    path: PathBuf,
+    peer: Peer,
+}
 
 impl Python {
     /// That interpreter, or the one of the active virtual environment, or `python3`.
     ///
     /// # Errors
-    /// If it cannot be started or has no torch: says how to make an environment.
-    pub fn find(given: Option<&Path>) -> Result<Self> {
+    /// If it cannot be started or lacks a package: says how to make an environment.
+    pub fn find(given: Option<&Path>, peer: Peer) -> Result<Self> {
         let path = match (given, std::env::var_os("VIRTUAL_ENV")) {
             (Some(path), _) => path.to_owned(),
             (None, Some(environment)) => Path::new(&environment).join("bin/python"),
             (None, None) => "python3".into(),
         };
-        let how = "make an environment that has it:\n  python3 -m venv .venv\n  .venv/bin/pip install torch --index-url \
-                   https://download.pytorch.org/whl/cpu\nand name it by --python .venv/bin/python";
-        let output = Command::new(&path).args(["-c", "import torch"]).stdin(Stdio::null()).output();
+        let (shown, packages) = (path.display(), peer.packages());
+        let how = format!(
+            "make an environment that has it:\n  python3 -m venv .venv\n  .venv/bin/{}\nand name it by --python .venv/bin/python",
+            peer.install()
+        );
+        let output = Command::new(&path).args(["-c", &format!("import {packages}")]).stdin(Stdio::null()).output();
         match output {
-            Err(error) => bail!("{}: cannot be started ({error}), expected a Python with torch; {how}", path.display()),
+            Err(error) => bail!("{shown}: cannot be started ({error}), expected a Python with {packages}; {how}"),
             Ok(output) if !output.status.success() => {
                 let reason = String::from_utf8_lossy(&output.stderr);
                 let reason = reason.lines().last().unwrap_or("no reason given").to_owned();
-                bail!("{}: `import torch` failed ({reason}); {how}", path.display())
+                bail!("{shown}: `import {packages}` failed ({reason}); {how}")
             }
-            Ok(_) => Ok(Self(path)),
+            Ok(_) => Ok(Self { path, peer }),
         }
     }
 
     /// The process that serves jobs.
     pub fn command(&self, threads: usize) -> Command {
-        let mut command = Command::new(&self.0);
-        command.args(["-c", SCRIPT]);
+        let mut command = Command::new(&self.path);
+        command.args(["-c", self.peer.script()]);
         for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
             command.env(name, threads.to_string());
         }
+        // Everything that it needs is on this machine.
+        command.env("HF_HUB_OFFLINE", "1").env("TRANSFORMERS_VERBOSITY", "error");
         // Tuning that the machine has set for other programs is no part of the comparison.
         let foreign =
             |name: &str| name.starts_with("OPENBLAS_") || name.starts_with("KMP_") || name.starts_with("GOMP_");
@@ -61,9 +106,21 @@ mod tests {
 
     #[test]
     fn an_interpreter_that_is_not_there_is_an_error_that_says_what_to_do() {
-        let error = Python::find(Some(Path::new("/nowhere/python"))).expect_err("there is no such file");
-        let message = error.to_string();
-        assert!(message.starts_with("/nowhere/python: cannot be started"), "{message}");
-        assert!(message.contains("pip install torch"), "{message}");
+        for (peer, install) in [(Peer::Plain, "pip install torch"), (Peer::Libraries, "fixtures/requirements.txt")] {
+            let error = Python::find(Some(Path::new("/nowhere/python")), peer).expect_err("there is no such file");
+            let message = error.to_string();
+            assert!(message.starts_with("/nowhere/python: cannot be started"), "{message}");
+            assert!(message.contains(install), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_requirements_that_the_message_names_are_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (_, path) = Peer::Libraries.install().split_once("-r ").expect("a file of requirements");
+        let pins = std::fs::read_to_string(root.join(path)).expect("the file is there");
+        for package in Peer::Libraries.packages().split(", ") {
+            assert!(pins.contains(&format!("\n{package}==")), "{package} is not pinned in {path}");
+        }
     }
 }

@@ -1,17 +1,13 @@
 //! Turns, and what comes out of them.
 
-use crate::{Case, Contender};
-use anyhow::{Result, bail};
+use crate::{Case, Contender, agreement};
+use anyhow::Result;
 use serde::Serialize;
 
 /// Seconds that a turn should take at least, so that waking up is a small part of it.
 const TURN_SECONDS: f64 = 1.0;
 /// Steps that a turn has at least and at most.
 const TURN_STEPS: (usize, usize) = (3, 200);
-/// First losses on the same weights agree to this.
-const SAME_LOSS: f64 = 1e-3;
-/// The loss of random weights is as near as this to that of chance.
-const NEAR_CHANCE: f64 = 0.5;
 
 /// A turn during which other processes had more than this of what was computed is taken again …
 const DISTURBED: f64 = 0.05;
@@ -23,7 +19,7 @@ const AGAIN: usize = 3;
 pub struct Plan {
     /// Turns of each.
     pub rounds: usize,
-    /// Whether all start from the same weights, so that their first losses must agree.
+    /// Whether all start from the same weights, so that their first answers must agree.
     pub same_start: bool,
 }
 
@@ -46,24 +42,60 @@ pub struct Measured {
     pub peak_bytes: Option<u64>,
     /// Resident memory of its process before the model was made.
     pub before_bytes: Option<u64>,
-    /// Loss of its first step.
-    pub first_loss: f64,
+    /// Loss of its first step; none where there is no loss.
+    pub first_loss: Option<f64>,
+    /// Of generated text the first token in which it differs from the first contender's, two tokens being equally likely but for
+    /// rounding; none where all are the same.
+    pub parted_at: Option<usize>,
+}
+
+impl Measured {
+    /// Without figures yet.
+    fn of(contender: &Contender) -> Self {
+        let ready = contender.ready();
+        Self {
+            engine: ready.engine.clone(),
+            parameters: ready.parameters,
+            seconds: f64::NAN,
+            turns: (f64::NAN, f64::NAN),
+            disturbed: 0,
+            steps: 0,
+            peak_bytes: ready.peak_bytes,
+            before_bytes: ready.before_bytes,
+            first_loss: ready.first.loss,
+            parted_at: None,
+        }
+    }
+
+    fn with_turns(self, turns: Vec<Vec<f64>>) -> Self {
+        let medians: Vec<f64> = turns.iter().map(|turn| median(turn)).collect();
+        let all: Vec<f64> = turns.into_iter().flatten().collect();
+        Self {
+            seconds: median(&all),
+            turns: medians.iter().fold((f64::INFINITY, 0.0), |(low, high), &s| (s.min(low), s.max(high))),
+            steps: all.len(),
+            ..self
+        }
+    }
 }
 
 /// Lets the contenders take turns. `progress` is called after each round with the rounds done.
 ///
 /// # Errors
-/// If one fails, if their first losses differ though they start from the same weights, or are far from that of chance.
+/// If one fails, if their first answers differ though they start from the same weights, or a loss is far from that of chance.
 pub fn compare(
     case: &Case,
     contenders: &mut [Contender],
     plan: Plan,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<Measured>> {
-    check_losses(case, contenders, plan)?;
+    let mut all: Vec<Measured> = contenders.iter().map(Measured::of).collect();
+    if plan.same_start {
+        for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, contenders)?) {
+            measured.parted_at = parted_at;
+        }
+    }
     let mut turns: Vec<Vec<Vec<f64>>> = vec![Vec::new(); contenders.len()];
-    let mut peaks = vec![None; contenders.len()];
-    let mut disturbed = vec![0; contenders.len()];
     let mut steps = vec![0; contenders.len()];
     for (contender, steps) in contenders.iter_mut().zip(&mut steps) {
         let (trial, _) = contender.take_turn(1)?;
@@ -71,59 +103,63 @@ pub fn compare(
     }
     for round in 1..=plan.rounds {
         for (i, contender) in contenders.iter_mut().enumerate() {
-            let (mut taken, mut foreign) = contender.take_turn(steps[i])?;
-            for _ in 0..AGAIN {
-                if foreign.is_none_or(|share| share <= DISTURBED) {
-                    break;
-                }
-                (taken, foreign) = contender.take_turn(steps[i])?;
-            }
-            disturbed[i] += usize::from(foreign.is_some_and(|share| share > DISTURBED));
-            peaks[i] = taken.peak_bytes;
+            let (taken, disturbed) = undisturbed(|| contender.take_turn(steps[i]))?;
+            all[i].disturbed += usize::from(disturbed);
+            all[i].peak_bytes = taken.peak_bytes;
             turns[i].push(taken.seconds);
         }
         progress(round);
     }
-    Ok(contenders
-        .iter()
-        .zip(turns)
-        .zip(peaks)
-        .zip(disturbed)
-        .map(|(((contender, turns), peak_bytes), disturbed)| {
-            let medians: Vec<f64> = turns.iter().map(|turn| median(turn)).collect();
-            let all: Vec<f64> = turns.into_iter().flatten().collect();
-            Measured {
-                engine: contender.engine().to_owned(),
-                parameters: contender.parameters(),
-                seconds: median(&all),
-                turns: medians.iter().fold((f64::INFINITY, 0.0), |(low, high), &s| (s.min(low), s.max(high))),
-                disturbed,
-                steps: all.len(),
-                peak_bytes,
-                before_bytes: contender.before_bytes(),
-                first_loss: contender.first_loss(),
-            }
-        })
-        .collect())
+    Ok(all.into_iter().zip(turns).map(|(measured, turns)| measured.with_turns(turns)).collect())
 }
 
-fn check_losses(case: &Case, contenders: &[Contender], plan: Plan) -> Result<()> {
-    let Some(first) = contenders.first() else { return Ok(()) };
+/// Starts each contender once a round, in turn, and takes the time of the first and only time that it does its work: what a user
+/// waits for where something happens once in a process. `progress` is called after each round with the rounds done.
+///
+/// A round before the first is not counted: it puts the files into the system's memory.
+///
+/// # Errors
+/// If one fails.
+pub fn compare_fresh(
+    contenders: &[Box<dyn Fn() -> Result<Contender> + '_>],
+    rounds: usize,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Measured>> {
+    let start = |start: &dyn Fn() -> Result<Contender>| {
+        undisturbed(|| {
+            let contender = start()?;
+            let foreign = contender.foreign_share();
+            Ok((contender, foreign))
+        })
+    };
+    let mut all = Vec::with_capacity(contenders.len());
     for contender in contenders {
-        let (loss, chance) = (contender.first_loss(), case.loss_of_chance());
-        if plan.same_start && (loss - chance).abs().partial_cmp(&NEAR_CHANCE) != Some(std::cmp::Ordering::Less) {
-            bail!("{}: the first loss is {loss}, expected about ln V = {chance:.3}", contender.engine());
-        }
-        if plan.same_start && (loss - first.first_loss()).abs() > SAME_LOSS {
-            bail!(
-                "{}: the first loss is {loss}, expected {} as {} has on the same weights; the two don't compute the same",
-                contender.engine(),
-                first.first_loss(),
-                first.engine()
-            );
-        }
+        all.push(Measured::of(&start(contender)?.0));
     }
-    Ok(())
+    let mut turns: Vec<Vec<Vec<f64>>> = vec![Vec::new(); contenders.len()];
+    for round in 1..=rounds {
+        for (i, contender) in contenders.iter().enumerate() {
+            let (contender, disturbed) = start(contender)?;
+            all[i].disturbed += usize::from(disturbed);
+            all[i].peak_bytes = all[i].peak_bytes.max(contender.ready().peak_bytes);
+            turns[i].push(vec![contender.ready().first_seconds]);
+        }
+        progress(round);
+    }
+    Ok(all.into_iter().zip(turns).map(|(measured, turns)| measured.with_turns(turns)).collect())
+}
+
+/// Does something until other programs leave it alone, or give up on that: the last time counts then, and is said to be disturbed.
+fn undisturbed<T>(mut work: impl FnMut() -> Result<(T, Option<f64>)>) -> Result<(T, bool)> {
+    let is_disturbed = |foreign: Option<f64>| foreign.is_some_and(|share| share > DISTURBED);
+    let (mut taken, mut foreign) = work()?;
+    for _ in 0..AGAIN {
+        if !is_disturbed(foreign) {
+            break;
+        }
+        (taken, foreign) = work()?;
+    }
+    Ok((taken, is_disturbed(foreign)))
 }
 
 fn steps_of_turn(seconds_per_step: f64) -> usize {
@@ -158,5 +194,22 @@ mod tests {
         assert_eq!(steps_of_turn(0.9), 3);
         assert_eq!(steps_of_turn(0.02), 50);
         assert_eq!(steps_of_turn(1e-9), 200);
+    }
+
+    #[test]
+    fn work_that_others_disturb_is_done_again_and_what_stays_disturbed_says_so() {
+        for (shares, expected) in [
+            (&[Some(0.0)][..], (1, false)),
+            (&[None], (1, false)),
+            (&[Some(0.5), Some(0.2), Some(0.01)], (3, false)),
+            (&[Some(0.5); 4], (4, true)),
+        ] {
+            let mut times = 0;
+            let done = undisturbed(|| {
+                times += 1;
+                Ok((times, shares[times - 1]))
+            });
+            assert_eq!(done.expect("the work does not fail"), expected);
+        }
     }
 }
