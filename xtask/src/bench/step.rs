@@ -1,24 +1,20 @@
 //! `cargo xtask bench step`: tokens/s, GFLOP/s and peak memory of one training step, beside a peer's or an operator's.
 
-use crate::experiment::command_line;
+use super::session::Session;
 use crate::flags::{BenchStep, Families, Sizes};
-use crate::output::{note, say};
-use crate::{units, workspace};
+use crate::output::say;
+use crate::units;
 use anyhow::{Context, Result};
-use ligo_bench::{Case, Contender, Job, Measured, Plan, Python, Work, compare, load, serve as serve_jobs};
+use ligo_bench::{Case, Contender, Job, Measured, Peer, Plan, Work, compare};
 use ligo_experiment::Provenance;
-use ligo_kernels::Cpu;
 use ligo_models::Family;
 use serde_json::json;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// The project's bar: a step takes at most so many times the peer's, and an operator's step so many times a plain one.
 const BAR: f64 = 1.15;
 /// For steps as small as the quickstart's, where the overhead of each operation is what counts.
 const SMALL_BAR: f64 = 0.5;
-
-/// Load above which figures are doubtful.
-const BUSY: f64 = 0.5;
 
 /// A case and what is asked of it.
 struct Entry {
@@ -28,52 +24,20 @@ struct Entry {
 
 /// Measures what the flags ask for, case by case.
 pub(crate) fn run(flags: &BenchStep) -> Result<ExitCode> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = flags.threads.map_or(cores, usize::from);
-    let python = match flags.peer {
-        Some(_) => Some(Python::find(flags.python.as_deref())?),
-        None => None,
-    };
-    let machine = Provenance::here(&workspace::root(), threads, &command_line());
-    if !flags.json {
-        say(format!("one training step in f32, medians; processes take turns\n{}\n", describe(&machine)))?;
-    }
-    if let Some(load) = load().filter(|&load| load > BUSY) {
-        note(format!(
-            "other programs are computing (load {load:.1}): the figures will be worse and less certain than they are"
-        ));
-    }
+    let session = Session::start(&flags.turns, Peer::Plain, "one training step in f32, medians; processes take turns")?;
     for entry in entries(flags) {
-        let measured = measure(flags, &entry.case, threads, python.as_ref())?;
-        let works = works(flags, python.is_some());
-        let flops = works.iter().map(|&work| entry.case.flops(work)).collect::<Result<Vec<_>>>()?;
-        if flags.json {
+        let works = works(flags, session.has_peer());
+        let measured = measure(&session, &entry.case, &works)?;
+        let flops = works.iter().map(|&work| entry.case.step_flops(work)).collect::<Result<Vec<_>>>()?;
+        if flags.turns.json {
             for ((measured, flops), work) in measured.iter().zip(&flops).zip(&works) {
-                say(json_line(&entry.case, *work, measured, *flops, &machine).to_string())?;
+                say(json_line(&entry.case, *work, measured, *flops, session.machine()).to_string())?;
             }
         } else {
             say(table(&entry, &works, &measured, &flops))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// `cargo xtask bench worker`: one of the processes.
-pub(crate) fn serve() -> Result<ExitCode> {
-    serve_jobs(&Cpu::default(), std::io::stdin().lock(), std::io::stdout().lock())?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `AMD EPYC, linux x86_64, 2 threads, rustc 1.95.0 (…), commit 0123abcd (changed), 2026-11-24T12:00:00Z`.
-fn describe(machine: &Provenance) -> String {
-    let mut parts = vec![machine.machine.clone(), machine.system.clone(), format!("{} threads", machine.threads)];
-    parts.extend(machine.rustc.clone());
-    if let Some(commit) = &machine.commit {
-        let changed = if machine.dirty { " (changed)" } else { "" };
-        parts.push(format!("commit {}{changed}", commit.get(..8).unwrap_or(commit)));
-    }
-    parts.push(machine.date.clone());
-    parts.join(", ")
 }
 
 fn entries(flags: &BenchStep) -> Vec<Entry> {
@@ -111,37 +75,21 @@ fn works(flags: &BenchStep, has_peer: bool) -> Vec<Work> {
     }
 }
 
-fn measure(flags: &BenchStep, case: &Case, threads: usize, python: Option<&Python>) -> Result<Vec<Measured>> {
+fn measure(session: &Session<'_>, case: &Case, works: &[Work]) -> Result<Vec<Measured>> {
     let directory = tempfile::tempdir().context("a directory for the weights cannot be made")?;
-    let weights = python.map(|_| directory.path().join("weights.safetensors"));
-    let us = || -> Result<Command> {
-        let mut command = Command::new(std::env::current_exe().context("this program's own path is unknown")?);
-        command.args(["bench", "worker"]);
-        Ok(command)
-    };
-    let mut contenders = Vec::new();
-    for (i, work) in works(flags, python.is_some()).into_iter().enumerate() {
-        let command = match python {
-            Some(python) if i > 0 => python.command(threads),
-            _ => us()?,
-        };
+    let weights = session.has_peer().then(|| directory.path().to_owned());
+    let mut contenders: Vec<Contender> = Vec::new();
+    for (i, &work) in works.iter().enumerate() {
+        let job = Job::new(case.clone(), work, session.threads(), weights.clone());
         // The peer is started second, when the weights are written.
-        contenders.push(Contender::start(command, &Job::new(case.clone(), work, threads, weights.clone()))?);
+        contenders.push(if session.has_peer() && i > 0 { session.peer(&job)? } else { session.ours(&job)? });
     }
-    let rounds = usize::from(flags.rounds);
-    let plan = Plan { rounds, same_start: python.is_some() };
-    compare(case, &mut contenders, plan, |round| {
-        if !flags.json {
-            note(format!("{case}: round {round} of {rounds}"));
-        }
-    })
+    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer() };
+    compare(case, &mut contenders, plan, |round| session.progress(case, round))
 }
 
 fn name(work: Work, measured: &Measured) -> String {
-    match work {
-        Work::Plain => measured.engine.clone(),
-        Work::Operator => format!("{}, operator", measured.engine),
-    }
+    if work == Work::Operator { format!("{}, operator", measured.engine) } else { measured.engine.clone() }
 }
 
 fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) -> String {
@@ -156,7 +104,7 @@ fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) ->
     for ((measured, flops), work) in measured.iter().zip(flops).zip(works) {
         let (fast, slow) = measured.turns;
         lines.push(format!(
-            "  {:<24} {:>9.1} {:>17} {:>10.0} {:>9.1} {:>10} {:>12} {:>9.4}",
+            "  {:<24} {:>9.1} {:>17} {:>10.0} {:>9.1} {:>10} {:>12} {:>9}",
             name(*work, measured),
             1e3 * measured.seconds,
             format!("{:.1} to {:.1}", 1e3 * fast, 1e3 * slow),
@@ -164,7 +112,7 @@ fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) ->
             flops / measured.seconds / 1e9,
             units::bytes(measured.peak_bytes),
             units::bytes(measured.before_bytes),
-            measured.first_loss,
+            measured.first_loss.map_or_else(String::new, |loss| format!("{loss:.4}")),
         ));
     }
     let disturbed: usize = measured.iter().map(|measured| measured.disturbed).sum();
