@@ -14,6 +14,7 @@ pub(crate) fn values(spec: &ParamSpec, seed: u64) -> Vec<f32> {
     match spec.init {
         Init::Zeros => vec![0.0; elements],
         Init::Ones => vec![1.0; elements],
+        Init::Constant(value) => vec![value; elements],
         Init::Normal(std) => {
             let mut stream = stream(seed, &spec.name);
             (0..elements).map(|_| std * sample(&mut stream)).collect()

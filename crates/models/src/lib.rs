@@ -1,4 +1,5 @@
-//! GPT-2 and BERT with run-time sizes, written once over the fused kernels.
+//! Transformers with run-time sizes, written once over the fused kernels: BERT, RoBERTa, GPT-2, ViT, DeiT, CaiT, Llama and its
+//! kind.
 //!
 //! A [`Model`] is an architecture without weights. It knows its [`ModelConfig`], declares its parameters as [`ParamSpec`]s (name
 //! and shape as in the Hub's checkpoints, and what each axis *means*), and computes a loss or logits from a [`Parameters`] set.
@@ -7,7 +8,7 @@
 //!
 //! ```
 //! use ligo_kernels::{Cpu, GradTape, gradients_for};
-//! use ligo_models::{Mode, Model, ModelConfig, TokenBatch};
+//! use ligo_models::{Batch, Mode, Model, ModelConfig, Tokens};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config: ModelConfig = toml::from_str(
@@ -20,13 +21,9 @@
 //! )?;
 //! let (model, device) = (Model::new(config)?, Cpu::default());
 //! let parameters = model.fresh(&device, 1)?;
-//! let batch = TokenBatch {
-//!     input_ids: vec![1, 2, 3, 4],
-//!     targets: vec![2, 3, 4, 5],
-//!     batch_size: 1,
-//!     sequence_length: 4,
-//!     real_tokens: None,
-//! };
+//! let tokens =
+//!     Tokens { input_ids: vec![1, 2, 3, 4], batch_size: 1, sequence_length: 4, ..Tokens::default() };
+//! let batch = Batch::tokens(tokens, vec![2, 3, 4, 5]);
 //!
 //! // A loss and its gradients.
 //! let mut tape = GradTape::default();
@@ -41,40 +38,47 @@
 //!
 //! // There and back in the Hub's layout, which `transformers` reads too.
 //! let directory = tempfile::tempdir()?;
-//! ligo_models::hub::export(directory.path(), &model, &parameters)?;
+//! ligo_models::hub::export(directory.path(), &model, &parameters, &Default::default())?;
 //! let (again, weights) = ligo_models::hub::import(directory.path(), &device)?;
-//! assert_eq!(again.logits(&weights, &batch)?.as_vec(), model.logits(&parameters, &batch)?.as_vec());
+//! assert_eq!(again.logits(&weights, &batch.inputs)?.as_vec(), model.logits(&parameters, &batch.inputs)?.as_vec());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! - A family is a file that reads from top to bottom like its paper's appendix: `gpt2`, `bert`. What they share is in `declare`
-//!   (parameters) and `pass` (operations).
+//! - A family is a file in `families` that reads from top to bottom like its paper's appendix: what its parameters are called and
+//!   how they fit together. What they compute is written once: `layers` is the one block, `network` what stands around it, `pass`
+//!   the operations in their terms, `declare` how parameters are named.
 //! - [`Space`], [`Role`] and [`Axis`] say what grows with what; a growth method needs nothing else of a model.
-//! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the Hub's layout.
+//! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the layouts of `transformers` and
+//!   `timm`.
+//! - [`generate`] continues a text token by token.
 //!
-//! What is not here: training, growing, generating text, and tokens, which are plain ids.
+//! What is not here: training, growing, and what tokens spell, which are plain ids.
 
 mod batch;
-mod bert;
 pub mod checkpoint;
 mod config;
 mod declare;
 mod error;
+mod families;
 mod fresh;
-mod gpt2;
+pub mod generate;
 pub mod hub;
+mod layers;
 mod model;
+mod network;
 mod parameters;
 mod pass;
+mod rope;
 mod space;
 mod spec;
 
-pub use batch::{Mode, TokenBatch};
-pub use config::{Family, ModelConfig};
+pub use batch::{Batch, Images, Inputs, Mode, Targets, Tokens};
+pub use config::{Activation, Family, Head, ModelConfig, Naming};
 pub use error::ModelError;
 pub use model::Model;
 pub use parameters::Parameters;
+pub use rope::{Llama3, Longrope, RopeScaling, Yarn};
 pub use space::{Space, SpaceKind, SpaceSize};
 pub use spec::{Axis, Init, ParamSpec, Role};
 

@@ -1,10 +1,10 @@
-//! A model of either family: its declarations, fresh weights, loss and logits.
+//! A model of any family: its declarations, fresh weights, loss and outputs.
 
-use crate::bert::Bert;
-use crate::declare::Declare;
-use crate::gpt2::Gpt2;
-use crate::pass::Pass;
-use crate::{Family, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Result, TokenBatch, fresh};
+use crate::families;
+use crate::network::Network;
+use crate::pass::{Generating, Pass};
+use crate::rope::Tables;
+use crate::{Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Result, fresh};
 use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
 use std::sync::Arc;
 
@@ -16,12 +16,6 @@ pub struct Model {
     network: Network,
 }
 
-#[derive(Debug, Clone)]
-enum Network {
-    Gpt2(Gpt2),
-    Bert(Bert),
-}
-
 impl Model {
     /// Builds the architecture that `config` describes.
     ///
@@ -29,13 +23,8 @@ impl Model {
     /// [`ModelError::Config`] for the first size or option that cannot work, sizes that are still to be filled in among them.
     pub fn new(config: ModelConfig) -> Result<Self> {
         config.check()?;
-        let mut declare = Declare::new(&config);
-        let network = match config.family {
-            Family::Gpt2 => Network::Gpt2(Gpt2::declare(&mut declare, &config)),
-            Family::Bert => Network::Bert(Bert::declare(&mut declare, &config)),
-        };
-        let specs = declare.finish().into();
-        Ok(Self { config, specs, network })
+        let (specs, network) = families::declare(&config);
+        Ok(Self { config, specs: specs.into(), network })
     }
 
     /// What it was built from.
@@ -67,38 +56,92 @@ impl Model {
         Parameters::new(self.specs.clone(), tensors)
     }
 
-    /// Mean cross-entropy over the labelled tokens of the batch, in nats, recorded on `tape`; 0 if none is labelled.
+    /// The mean loss over the batch, recorded on `tape`; 0 if nothing is labelled.
     ///
-    /// GPT-2 reads `targets[i]` as what follows token i, BERT as what stands at i.
+    /// Cross-entropy in nats for tokens and classes, the mean of both ends' for spans, the mean square for values. A causal model
+    /// reads `targets[i]` as what follows token i, a masked one as what stands at i.
     ///
     /// # Errors
-    /// [`ModelError::Batch`] if sizes or targets do not fit, [`ModelError::Parameter`] if the weights are another model's,
-    /// [`ModelError::Kernel`] for a token id beyond the vocabulary or a lack of memory.
+    /// [`ModelError::Batch`] if sizes or targets do not fit, [`ModelError::Config`] without a head, [`ModelError::Parameter`] if
+    /// the weights are another model's, [`ModelError::Kernel`] for a token id beyond the vocabulary or a lack of memory.
     pub fn loss<D: Kernels, T: Tape<f32, D>>(
         &self,
         tape: &mut T,
         parameters: &Parameters<D>,
-        batch: &TokenBatch,
+        batch: &Batch,
         mode: Mode,
     ) -> Result<Scalar<D>> {
-        let mut pass = self.pass(tape, parameters, batch, mode)?;
-        batch.check_targets(&self.config)?;
-        match &self.network {
-            Network::Gpt2(network) => network.loss(&mut pass),
-            Network::Bert(network) => network.loss(&mut pass),
-        }
+        let tables = self.tables(&batch.inputs);
+        let mut pass = self.pass(tape, parameters, &batch.inputs, tables.as_ref(), mode)?;
+        batch.targets.check(&self.config, &batch.inputs)?;
+        self.network.loss(&mut pass, &batch.targets)
     }
 
-    /// The logits `[batch · sequence, vocab_size]`, without dropout; the batch's targets are not looked at.
+    /// What the head says, without dropout: logits `[batch · sequence, vocab_size]` of a language model, logits or values
+    /// `[batch, num_labels]` of a classifier, start and end logits `[batch · sequence, 2]` for question answering; without a head
+    /// the [hidden states](Model::hidden_states).
     ///
     /// # Errors
     /// As [`Model::loss`].
-    pub fn logits<D: Kernels>(&self, parameters: &Parameters<D>, batch: &TokenBatch) -> Result<Matrix<D>> {
+    pub fn logits<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
+        let tables = self.tables(inputs);
         let mut tape = NoneTape;
-        let mut pass = self.pass(&mut tape, parameters, batch, Mode::Evaluate)?;
-        match &self.network {
-            Network::Gpt2(network) => network.logits(&mut pass),
-            Network::Bert(network) => network.logits(&mut pass),
+        let mut pass = self.pass(&mut tape, parameters, inputs, tables.as_ref(), Mode::Evaluate)?;
+        let hidden = self.network.hidden(&mut pass)?;
+        self.network.outputs(&mut pass, hidden)
+    }
+
+    /// The last hidden states `[batch · sequence, hidden_size]`, without dropout. Of an image the tokens before the patches come
+    /// first; CaiT has only its class token here.
+    ///
+    /// # Errors
+    /// As [`Model::loss`].
+    pub fn hidden_states<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
+        let tables = self.tables(inputs);
+        let mut tape = NoneTape;
+        let mut pass = self.pass(&mut tape, parameters, inputs, tables.as_ref(), Mode::Evaluate)?;
+        self.network.hidden(&mut pass)
+    }
+
+    /// What the pooler of a headless model makes of its last hidden states: `[batch, hidden_size]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] without a pooler, else as [`Model::loss`].
+    pub fn pooled<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
+        let mut tape = NoneTape;
+        let mut pass = self.pass(&mut tape, parameters, inputs, None, Mode::Evaluate)?;
+        let hidden = self.network.hidden(&mut pass)?;
+        let missing = || ModelError::Config {
+            field: "pooler",
+            found: "none".into(),
+            expected: "one, as its output is asked for".into(),
+        };
+        self.network.pooled(&mut pass, &hidden)?.ok_or_else(missing)
+    }
+
+    /// Logits `[batch, vocab_size]` of what follows `inputs`, whose tokens join the caches.
+    pub(crate) fn next_logits<D: Kernels>(
+        &self,
+        parameters: &Parameters<D>,
+        inputs: &Inputs,
+        tables: Option<&Tables>,
+        generating: Generating<'_, D>,
+    ) -> Result<Matrix<D>> {
+        let mut tape = NoneTape;
+        let mut pass = self.pass(&mut tape, parameters, inputs, tables, Mode::Evaluate)?;
+        pass.generating = Some(generating);
+        let hidden = self.network.hidden(&mut pass)?;
+        let last = pass.row_of_each(&hidden, pass.sequence() - 1)?;
+        self.network.outputs(&mut pass, last)
+    }
+
+    /// The angles of rotary positions.
+    fn tables(&self, inputs: &Inputs) -> Option<Tables> {
+        match inputs {
+            Inputs::Tokens(tokens) if self.config.family.is_llama_style() => {
+                Some(Tables::new(&self.config, tokens.sequence_length, tokens.sequence_length))
+            }
+            _ => None,
         }
     }
 
@@ -106,12 +149,15 @@ impl Model {
         &'a self,
         tape: &'a mut T,
         parameters: &'a Parameters<D>,
-        batch: &'a TokenBatch,
+        inputs: &'a Inputs,
+        rotary: Option<&'a Tables>,
         mode: Mode,
     ) -> Result<Pass<'a, D, T>> {
         self.check_parameters(parameters)?;
-        batch.check_inputs(&self.config)?;
-        Ok(Pass { tape, weights: parameters.tensors(), config: &self.config, batch, mode })
+        inputs.check(&self.config)?;
+        let weights = parameters.tensors();
+        let device = weights[0].device();
+        Ok(Pass { tape, device, weights, config: &self.config, inputs, mode, rotary, generating: None })
     }
 
     /// Indices are only good for a set of this very make-up.

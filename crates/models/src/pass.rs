@@ -1,13 +1,17 @@
-//! One forward pass under way: the tape, the weights, the batch, and the operations in terms of the model's layers.
+//! One forward pass under way: the tape, the weights, the inputs, and the operations in terms of the model's layers.
 //!
-//! What GPT-2 and BERT share: where dropout falls and by which key, how attention reads the batch, and that every operation
-//! finds its weights by index.
+//! What all families share: where dropout falls and by which key, how attention reads the batch, and that every operation finds
+//! its weights by index.
 
 use crate::declare::{Linear, Norm, Table};
-use crate::{Mode, ModelConfig, Result, TokenBatch};
-use ligo_kernels::{self as kernels, Attention, Dropout, Gelu, Kernels, Layout, Matrix, Scalar, Tape, Visibility};
+use crate::rope::Tables;
+use crate::{Inputs, Mode, ModelConfig, Result};
+use ligo_kernels::{
+    self as kernels, Activation, Attention, Dropout, HeadNorms, KernelError, Kernels, KeyValueCache, Layout, Matrix,
+    NO_ROW, NoneTape, Projections, Rotary, Scalar, Tape, Visibility,
+};
 
-/// A place where dropout falls. Layers count from 0.
+/// A place where dropout falls. Layers count from 0, CaiT's class-attention layers on from the others.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Site {
     /// The sum of the embeddings.
@@ -18,6 +22,10 @@ pub(crate) enum Site {
     AttentionOutput(usize),
     /// What a layer's MLP adds to the residual stream.
     MlpOutput(usize),
+    /// Before a classifier's hidden map.
+    Classifier,
+    /// Before a classifier's output.
+    ClassifierOutput,
 }
 
 impl Site {
@@ -28,20 +36,54 @@ impl Site {
             Self::AttentionProbabilities(layer) => 4 * layer as u64 + 1,
             Self::AttentionOutput(layer) => 4 * layer as u64 + 2,
             Self::MlpOutput(layer) => 4 * layer as u64 + 3,
+            Self::Classifier => u64::MAX - 1,
+            Self::ClassifierOutput => u64::MAX,
         }
     }
+}
+
+/// Where generating has got to.
+pub(crate) struct Generating<'a, D: Kernels> {
+    /// One per layer.
+    pub(crate) caches: &'a mut [KeyValueCache<D>],
+    /// Tokens of each sequence that the caches hold.
+    pub(crate) seen: usize,
 }
 
 /// The state of a forward pass.
 pub(crate) struct Pass<'a, D: Kernels, T: Tape<f32, D>> {
     pub(crate) tape: &'a mut T,
+    pub(crate) device: &'a D,
     pub(crate) weights: &'a [Matrix<D>],
     pub(crate) config: &'a ModelConfig,
-    pub(crate) batch: &'a TokenBatch,
+    pub(crate) inputs: &'a Inputs,
     pub(crate) mode: Mode,
+    /// Angles of rotary positions, in families that have them.
+    pub(crate) rotary: Option<&'a Tables>,
+    /// None but when generating token by token.
+    pub(crate) generating: Option<Generating<'a, D>>,
 }
 
 impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
+    /// Number of sequences or images.
+    pub(crate) fn batch_size(&self) -> usize {
+        self.inputs.batch_size()
+    }
+
+    /// Tokens of one sequence, or class token, distillation token and patches of one image.
+    pub(crate) fn sequence(&self) -> usize {
+        match self.inputs {
+            Inputs::Tokens(tokens) => tokens.sequence_length,
+            Inputs::Images(_) => self.config.prefix_tokens() + self.config.num_patches(),
+        }
+    }
+
+    /// A constant: no gradient flows into it.
+    pub(crate) fn constant(&self, values: Vec<f32>, shape: (usize, usize)) -> Result<Matrix<D>> {
+        let failed = |error: D::Err| KernelError::Device { op: "inputs", reason: error.to_string() };
+        Ok(self.device.try_tensor_from_vec(values, shape).map_err(failed)?)
+    }
+
     /// `Σ_k table_k[ids_k]` → `[N, H]`.
     pub(crate) fn embedding(&mut self, lookups: &[(Table, &[u32])]) -> Result<Matrix<D>> {
         let weights = self.weights;
@@ -49,15 +91,72 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         Ok(D::embedding(self.tape, &lookups)?)
     }
 
-    /// The position of each token in its sequence.
-    pub(crate) fn positions(&self) -> Vec<u32> {
-        let positions = 0..self.batch.sequence_length as u32;
-        std::iter::repeat_n(positions, self.batch.batch_size).flatten().collect()
+    /// As [`Pass::embedding`], but that row `fixed` of the first `tables` tables gets no gradient: what `transformers` does with the
+    /// padding token's.
+    pub(crate) fn embedding_with_fixed_row(
+        &mut self,
+        lookups: &[(Table, &[u32])],
+        fixed: u32,
+        tables: usize,
+    ) -> Result<Matrix<D>> {
+        let weights = self.weights;
+        let mut parts = Vec::new();
+        for (i, &(Table(table), ids)) in lookups.iter().enumerate() {
+            if i >= tables {
+                parts.push((weights[table].clone(), ids.to_vec()));
+                continue;
+            }
+            let row = D::embedding(&mut NoneTape, &[(&weights[table], &[fixed])])?;
+            parts.push((weights[table].clone(), ids.iter().map(|&id| if id == fixed { NO_ROW } else { id }).collect()));
+            parts.push((row, ids.iter().map(|&id| if id == fixed { 0 } else { NO_ROW }).collect()));
+        }
+        let lookups: Vec<_> = parts.iter().map(|(table, ids)| (table, &ids[..])).collect();
+        Ok(D::embedding(self.tape, &lookups)?)
+    }
+
+    /// The same with rows of `x` in front: `x[rows] + Σ_k table_k[ids_k]`.
+    pub(crate) fn embedding_onto(
+        &mut self,
+        (x, rows): (&Matrix<D>, &[u32]),
+        lookups: &[(Table, &[u32])],
+    ) -> Result<Matrix<D>> {
+        let weights = self.weights;
+        let tables = lookups.iter().map(|&(Table(table), ids)| (&weights[table], ids));
+        let lookups: Vec<_> = [(x, rows)].into_iter().chain(tables).collect();
+        Ok(D::embedding(self.tape, &lookups)?)
     }
 
     /// Some rows of `x`, differentiably.
     pub(crate) fn rows(&mut self, x: &Matrix<D>, rows: &[u32]) -> Result<Matrix<D>> {
         Ok(D::embedding(self.tape, &[(x, rows)])?)
+    }
+
+    /// Row `place` of each sequence of x `[N, H]` → `[B, H]`.
+    pub(crate) fn row_of_each(&mut self, x: &Matrix<D>, place: usize) -> Result<Matrix<D>> {
+        let rows: Vec<u32> = (0..self.batch_size()).map(|b| (b * self.sequence() + place) as u32).collect();
+        self.rows(x, &rows)
+    }
+
+    /// A vector once for each sequence: `[B, H]`.
+    pub(crate) fn repeated(&mut self, vector: Table) -> Result<Matrix<D>> {
+        let ids = vec![0; self.batch_size()];
+        self.embedding(&[(vector, &ids)])
+    }
+
+    /// Each image's class token before its patches: class `[B, H]`, patches `[B·n, H]` → `[B·(1 + n), H]`.
+    pub(crate) fn class_before_patches(&mut self, class: &Matrix<D>, patches: &Matrix<D>) -> Result<Matrix<D>> {
+        let (batch, sequence) = (self.batch_size() as u32, self.sequence() as u32);
+        let classes = (0..batch).flat_map(|b| std::iter::once(b).chain(std::iter::repeat_n(NO_ROW, sequence as usize)));
+        let others = (0..batch).flat_map(|b| std::iter::once(NO_ROW).chain(b * sequence..(b + 1) * sequence));
+        let (classes, others): (Vec<u32>, Vec<u32>) = (classes.collect(), others.collect());
+        Ok(D::embedding(self.tape, &[(class, &classes), (patches, &others)])?)
+    }
+
+    /// The class tokens of what [`Pass::class_before_patches`] made.
+    pub(crate) fn first_rows(&mut self, joined: &Matrix<D>) -> Result<Matrix<D>> {
+        let step = 1 + self.sequence();
+        let rows: Vec<u32> = (0..self.batch_size()).map(|b| (b * step) as u32).collect();
+        self.rows(joined, &rows)
     }
 
     /// `x W + b`.
@@ -66,77 +165,163 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
     }
 
     /// Several maps of one input, side by side.
-    pub(crate) fn linear_joined<const K: usize>(&mut self, x: &Matrix<D>, maps: [Linear; K]) -> Result<Matrix<D>> {
+    pub(crate) fn linear_joined(&mut self, x: &Matrix<D>, maps: &[Linear]) -> Result<Matrix<D>> {
         let weights = self.weights;
-        Ok(D::linear_joined(self.tape, x, &maps.map(|map| linear(weights, map)))?)
+        let maps: Vec<_> = maps.iter().map(|&map| linear(weights, map)).collect();
+        Ok(D::linear_joined(self.tape, x, &maps)?)
     }
 
-    /// `gelu(x W + b)`.
-    pub(crate) fn linear_gelu(&mut self, x: &Matrix<D>, map: Linear, gelu: Gelu) -> Result<Matrix<D>> {
-        Ok(D::linear_gelu(self.tape, x, linear(self.weights, map), gelu)?)
+    /// `f(x W + b)` with the model's activation.
+    pub(crate) fn linear_activated(&mut self, x: &Matrix<D>, map: Linear) -> Result<Matrix<D>> {
+        let activation = self.config.hidden_act().into();
+        Ok(D::linear_activated(self.tape, x, linear(self.weights, map), activation)?)
     }
 
-    /// The layer norm of x.
-    pub(crate) fn layer_norm(&mut self, x: &Matrix<D>, norm: Norm) -> Result<Matrix<D>> {
-        Ok(D::layer_norm(self.tape, x, self.norm(norm))?)
+    /// `f(x W + b)` with an activation of the layer's own.
+    pub(crate) fn linear_by(&mut self, x: &Matrix<D>, map: Linear, activation: Activation) -> Result<Matrix<D>> {
+        Ok(D::linear_activated(self.tape, x, linear(self.weights, map), activation)?)
     }
 
-    /// `x + residual` and its layer norm.
-    pub(crate) fn add_layer_norm(
+    /// `f(gate(x)) ∘ up(x)` with the model's activation.
+    pub(crate) fn linear_gated(&mut self, x: &Matrix<D>, gate: Linear, up: Linear) -> Result<Matrix<D>> {
+        let (gate, up) = (linear(self.weights, gate), linear(self.weights, up));
+        Ok(D::linear_gated(self.tape, x, gate, up, self.config.hidden_act().into())?)
+    }
+
+    /// `a + b`.
+    pub(crate) fn add(&mut self, a: &Matrix<D>, b: &Matrix<D>) -> Result<Matrix<D>> {
+        Ok(D::add(self.tape, a, b)?)
+    }
+
+    /// `γ ∘ x`; x itself without γ.
+    pub(crate) fn scale(&mut self, x: Matrix<D>, gain: Option<Table>) -> Result<Matrix<D>> {
+        match gain {
+            Some(Table(gain)) => Ok(D::scale(self.tape, &x, &self.weights[gain])?),
+            None => Ok(x),
+        }
+    }
+
+    /// The norm of x.
+    pub(crate) fn norm(&mut self, x: &Matrix<D>, norm: Norm) -> Result<Matrix<D>> {
+        Ok(D::norm(self.tape, x, self.norm_of(norm))?)
+    }
+
+    /// `x + residual` and its norm.
+    pub(crate) fn add_norm(
         &mut self,
         x: &Matrix<D>,
         residual: &Matrix<D>,
         norm: Norm,
     ) -> Result<(Matrix<D>, Matrix<D>)> {
-        Ok(D::add_layer_norm(self.tape, x, residual, self.norm(norm))?)
+        Ok(D::add_norm(self.tape, x, residual, self.norm_of(norm))?)
     }
 
-    /// Multi-head attention over the packed `[N, 3·H]` of one layer.
-    pub(crate) fn attention(&mut self, qkv: &Matrix<D>, layer: usize, visibility: Visibility) -> Result<Matrix<D>> {
-        let spec = Attention {
-            batch: self.batch.batch_size,
-            sequence: self.batch.sequence_length,
+    /// RMS norms of each query head and each key head of a packed `[N, (A + 2K)·E]`.
+    pub(crate) fn head_norms(&mut self, qkv: &Matrix<D>, query: Table, key: Table) -> Result<Matrix<D>> {
+        let norms = HeadNorms {
             heads: self.config.num_attention_heads,
-            head_dim: self.config.head_dim(),
-            visibility,
-            real_tokens: self.batch.real_tokens.as_deref(),
-            dropout: self.mask(Site::AttentionProbabilities(layer), self.config.attention_dropout),
+            key_value_heads: self.config.num_key_value_heads(),
+            query_gain: &self.weights[query.0],
+            key_gain: &self.weights[key.0],
+            eps: self.config.layer_norm_eps(),
         };
-        Ok(D::attention(self.tape, qkv, spec)?)
+        Ok(D::head_norms(self.tape, qkv, norms)?)
+    }
+
+    /// Multi-head attention over the packed `[N, (A + 2K)·E]` of one layer; over the layer's cache too when generating.
+    pub(crate) fn attention(&mut self, qkv: &Matrix<D>, layer: usize) -> Result<Matrix<D>> {
+        let spec = self.attention_spec(layer);
+        match &mut self.generating {
+            Some(generating) => Ok(D::attention_cached(qkv, &mut generating.caches[layer], spec)?),
+            None => Ok(D::attention(self.tape, Projections::Joined(qkv), spec)?),
+        }
+    }
+
+    /// Talking-heads attention over the packed `[N, 3·A·E]` of one layer.
+    pub(crate) fn talking_attention(
+        &mut self,
+        qkv: &Matrix<D>,
+        before: Linear,
+        after: Linear,
+        layer: usize,
+    ) -> Result<Matrix<D>> {
+        let (before, after) = (linear(self.weights, before), linear(self.weights, after));
+        Ok(D::talking_attention(self.tape, qkv, before, after, self.attention_spec(layer))?)
+    }
+
+    /// Attention of the class tokens `[B, H]` over class tokens and patches `[B·(1 + n), 2·H]`.
+    pub(crate) fn class_attention(
+        &mut self,
+        queries: &Matrix<D>,
+        keys_values: &Matrix<D>,
+        layer: usize,
+    ) -> Result<Matrix<D>> {
+        let mut spec = self.attention_spec(layer);
+        spec.sequence += 1;
+        Ok(D::attention(self.tape, Projections::Apart { queries, keys_values }, spec)?)
+    }
+
+    fn attention_spec(&self, layer: usize) -> Attention<'a> {
+        let config = self.config;
+        let real_tokens = match self.inputs {
+            Inputs::Tokens(tokens) => tokens.real_tokens.as_deref(),
+            Inputs::Images(_) => None,
+        };
+        let causal = Visibility::Causal { window: config.window(layer) };
+        Attention {
+            batch: self.batch_size(),
+            sequence: self.sequence(),
+            heads: config.num_attention_heads,
+            key_value_heads: config.num_key_value_heads(),
+            head_dim: config.head_dim(),
+            visibility: if config.family.is_causal() { causal } else { Visibility::Bidirectional },
+            real_tokens,
+            rotary: self.rotary.map(|tables| Rotary { cosines: &tables.cosines, sines: &tables.sines }),
+            dropout: self.mask(Site::AttentionProbabilities(layer), config.attention_dropout),
+        }
     }
 
     /// Dropout on the residual stream or on what is added to it; x itself where there is none.
     pub(crate) fn dropout(&mut self, x: Matrix<D>, site: Site) -> Result<Matrix<D>> {
-        match self.mask(site, self.config.hidden_dropout) {
+        let p = match site {
+            Site::Classifier | Site::ClassifierOutput => self.config.classifier_dropout(),
+            _ => self.config.hidden_dropout,
+        };
+        match self.mask(site, p) {
             Some(dropout) => Ok(D::dropout(self.tape, &x, dropout)?),
             None => Ok(x),
         }
     }
 
-    /// The logits `[N, V]` of hidden states, by a decoder tied to the token embedding.
-    pub(crate) fn decode(&mut self, hidden: &Matrix<D>, tied: Table, bias: Option<Table>) -> Result<Matrix<D>> {
-        Ok(D::linear(self.tape, hidden, self.head(tied, bias))?)
+    /// The logits `[N, V]` of hidden states.
+    pub(crate) fn decode(&mut self, hidden: &Matrix<D>, weight: Table, bias: Option<Table>) -> Result<Matrix<D>> {
+        Ok(D::linear(self.tape, hidden, self.decoder(weight, bias))?)
     }
 
-    /// The mean loss of hidden states under targets, by a decoder tied to the token embedding.
+    /// The mean loss of hidden states under targets.
     pub(crate) fn cross_entropy(
         &mut self,
         hidden: &Matrix<D>,
-        tied: Table,
+        weight: Table,
         bias: Option<Table>,
         targets: &[i32],
     ) -> Result<Scalar<D>> {
-        Ok(D::cross_entropy(self.tape, hidden, self.head(tied, bias), targets)?)
+        Ok(D::cross_entropy(self.tape, hidden, self.decoder(weight, bias), targets)?)
     }
 
-    fn head(&self, tied: Table, bias: Option<Table>) -> kernels::Linear<'a, D> {
+    fn decoder(&self, weight: Table, bias: Option<Table>) -> kernels::Linear<'a, D> {
         let weights = self.weights;
-        kernels::Linear { weight: &weights[tied.0], bias: bias.map(|bias| &weights[bias.0]), layout: Layout::OutIn }
+        kernels::Linear { weight: &weights[weight.0], bias: bias.map(|bias| &weights[bias.0]), layout: Layout::OutIn }
     }
 
-    fn norm(&self, norm: Norm) -> kernels::LayerNorm<'a, D> {
+    fn norm_of(&self, norm: Norm) -> kernels::Norm<'a, D> {
         let weights = self.weights;
-        kernels::LayerNorm { gain: &weights[norm.gain], bias: &weights[norm.bias], eps: self.config.layer_norm_eps() }
+        kernels::Norm {
+            kind: norm.kind,
+            gain: &weights[norm.gain],
+            bias: norm.bias.map(|bias| &weights[bias]),
+            eps: self.config.layer_norm_eps(),
+        }
     }
 
     fn mask(&self, site: Site, p: f32) -> Option<Dropout> {
@@ -148,7 +333,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
 }
 
 fn linear<D: Kernels>(weights: &[Matrix<D>], map: Linear) -> kernels::Linear<'_, D> {
-    kernels::Linear { weight: &weights[map.weight], bias: Some(&weights[map.bias]), layout: map.layout }
+    kernels::Linear { weight: &weights[map.weight], bias: map.bias.map(|bias| &weights[bias]), layout: map.layout }
 }
 
 /// A bijection that spreads every bit of its argument over the whole number (the finaliser of SplitMix64).
@@ -167,12 +352,12 @@ mod tests {
     #[test]
     fn every_place_of_dropout_has_a_number_of_its_own() {
         let layers = 5;
-        let mut numbers = BTreeSet::from([Site::Embeddings.number()]);
+        let mut numbers = BTreeSet::from([Site::Embeddings, Site::Classifier, Site::ClassifierOutput].map(Site::number));
         for layer in 0..layers {
             for site in [Site::AttentionProbabilities, Site::AttentionOutput, Site::MlpOutput] {
                 numbers.insert(site(layer).number());
             }
         }
-        assert_eq!(numbers.len(), 1 + 3 * layers);
+        assert_eq!(numbers.len(), 3 + 3 * layers);
     }
 }

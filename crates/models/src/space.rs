@@ -12,10 +12,18 @@ pub enum Space {
     Embed,
     /// The queries of one layer: heads × head_dim.
     Query(usize),
-    /// The keys of one layer: heads × head_dim.
+    /// The keys of one layer: key/value heads × head_dim.
     Key(usize),
-    /// The values of one layer: heads × head_dim.
+    /// The values of one layer: key/value heads × head_dim.
     Value(usize),
+    /// What one layer's attention hands to its output projection where query heads share values (grouped queries): heads ×
+    /// head_dim, head h being a mix of value head `h / (heads / key/value heads)`. Where each head has values of its own this is
+    /// `Value`.
+    Context(usize),
+    /// The heads of one layer as coordinates: what CaiT's talking heads mix.
+    Heads(usize),
+    /// The coordinates of one head, the same in all heads and layers: what Qwen3's query and key norms scale.
+    HeadDim,
     /// The inner width of one layer's MLP (intermediate_size).
     Ffn(usize),
     /// Token ids; never grows.
@@ -24,6 +32,10 @@ pub enum Space {
     Position,
     /// Token types (BERT's segments); never grows.
     TokenType,
+    /// The numbers of one image patch: channels × patch_size × patch_size; never grows.
+    Patch,
+    /// What a head tells apart: classes, regression targets, start and end of an answer; never grows.
+    Label,
 }
 
 /// A [`Space`] without its layer: what two models of different depth have in common.
@@ -34,10 +46,15 @@ pub enum SpaceKind {
     Query,
     Key,
     Value,
+    Context,
+    Heads,
+    HeadDim,
     Ffn,
     Vocab,
     Position,
     TokenType,
+    Patch,
+    Label,
 }
 
 /// How wide a space is, and how it is made up: `units` blocks of `unit` coordinates each.
@@ -66,10 +83,23 @@ impl Space {
             Self::Query(_) => SpaceKind::Query,
             Self::Key(_) => SpaceKind::Key,
             Self::Value(_) => SpaceKind::Value,
+            Self::Context(_) => SpaceKind::Context,
+            Self::Heads(_) => SpaceKind::Heads,
+            Self::HeadDim => SpaceKind::HeadDim,
             Self::Ffn(_) => SpaceKind::Ffn,
             Self::Vocab => SpaceKind::Vocab,
             Self::Position => SpaceKind::Position,
             Self::TokenType => SpaceKind::TokenType,
+            Self::Patch => SpaceKind::Patch,
+            Self::Label => SpaceKind::Label,
+        }
+    }
+
+    /// The layer that it belongs to, if it does.
+    pub fn layer(self) -> Option<usize> {
+        match self {
+            Self::Query(l) | Self::Key(l) | Self::Value(l) | Self::Context(l) | Self::Heads(l) | Self::Ffn(l) => Some(l),
+            _ => None,
         }
     }
 
@@ -79,6 +109,8 @@ impl Space {
             Self::Query(_) => Self::Query(layer),
             Self::Key(_) => Self::Key(layer),
             Self::Value(_) => Self::Value(layer),
+            Self::Context(_) => Self::Context(layer),
+            Self::Heads(_) => Self::Heads(layer),
             Self::Ffn(_) => Self::Ffn(layer),
             other => other,
         }
@@ -86,7 +118,7 @@ impl Space {
 
     /// Whether growing may change its width.
     pub fn grows(self) -> bool {
-        !matches!(self, Self::Vocab | Self::Position | Self::TokenType)
+        !matches!(self, Self::Vocab | Self::Position | Self::TokenType | Self::Patch | Self::Label)
     }
 }
 
@@ -96,8 +128,13 @@ impl fmt::Display for Space {
             Self::Query(l) => write!(f, "query of layer {l}"),
             Self::Key(l) => write!(f, "key of layer {l}"),
             Self::Value(l) => write!(f, "value of layer {l}"),
+            Self::Context(l) => write!(f, "context of layer {l}"),
+            Self::Heads(l) => write!(f, "heads of layer {l}"),
             Self::Ffn(l) => write!(f, "ffn of layer {l}"),
             Self::Embed => f.write_str("embed"),
+            Self::HeadDim => f.write_str("head dim"),
+            Self::Patch => f.write_str("patch"),
+            Self::Label => f.write_str("label"),
             Self::Vocab => f.write_str("vocab"),
             Self::Position => f.write_str("position"),
             Self::TokenType => f.write_str("token type"),

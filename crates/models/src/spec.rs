@@ -45,6 +45,8 @@ pub enum Init {
     Zeros,
     /// All 1.
     Ones,
+    /// All the same number.
+    Constant(f32),
     /// N(0, std²).
     Normal(f32),
 }
@@ -58,8 +60,11 @@ pub struct ParamSpec {
     pub module: String,
     /// The layer it belongs to, or none for embeddings, final norm and head.
     pub layer: Option<usize>,
-    /// The shape in the Hub's checkpoints, one or two sizes. In memory a vector is a matrix of one row.
+    /// Its shape, one or two sizes. In memory a vector is a matrix of one row.
     pub shape: Vec<usize>,
+    /// The shape in a checkpoint where that is another for the same numbers in the same order: a convolution's
+    /// `[out, in, height, width]`, position embeddings with a leading 1.
+    pub stored_shape: Option<Vec<usize>>,
     /// One per size of `shape`.
     pub axes: Vec<Axis>,
     /// Its start in a fresh model.
@@ -75,6 +80,11 @@ impl ParamSpec {
             [rows, columns] => (rows, columns),
             _ => (1, self.elements()),
         }
+    }
+
+    /// The shape in a checkpoint.
+    pub fn stored_shape(&self) -> &[usize] {
+        self.stored_shape.as_deref().unwrap_or(&self.shape)
     }
 
     /// Number of values.

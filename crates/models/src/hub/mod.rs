@@ -1,14 +1,31 @@
-//! Models as the Hub has them: a directory with `config.json` and `model.safetensors`.
+//! Models as the Hub has them: a directory with `config.json`, `model.safetensors` (or shards of it with an index), and what
+//! belongs to the tokenizer.
+//!
+//! - [`open`] looks: the configuration and the names, shapes and types of all tensors, whatever their size.
+//! - [`Checkpoint::load`] reads the weights; [`import`] is both in one.
+//! - [`export()`] writes a directory that `transformers` (for models with `timm`'s names, `timm`) loads.
+//!
+//! Nothing in a checkpoint is ever executed: weights in formats that hold code are refused, whoever made them.
 
 mod config;
-pub(crate) mod names;
+mod directory;
+mod export;
+mod index;
+mod load;
+mod matching;
+mod names;
+mod open;
+mod resize;
+mod sizes;
 
-use crate::{Model, ModelConfig, ModelError, Parameters, Result, checkpoint};
-use ligo_files::{FileError, replace_file};
+pub use directory::travels_along;
+pub use export::{ExportOptions, export};
+pub use load::LoadOptions;
+pub use matching::Remark;
+pub use open::{Checkpoint, Stored, open};
+
+use crate::{Model, Parameters, Result};
 use ligo_kernels::Kernels;
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 /// The architecture's file.
@@ -16,29 +33,10 @@ const CONFIG: &str = "config.json";
 /// The weights' file.
 const WEIGHTS: &str = "model.safetensors";
 
-/// Writes `config.json` and `model.safetensors` into `directory`, as `transformers`' `from_pretrained` reads them.
+/// Reads a model: [`open`] and [`Checkpoint::load`] with the usual options.
 ///
 /// # Errors
-/// [`ModelError::Parameter`] if the weights are another model's, [`ModelError::File`] if a file cannot be written.
-pub fn export<D: Kernels>(directory: &Path, model: &Model, parameters: &Parameters<D>) -> Result<()> {
-    model.check_parameters(parameters)?;
-    let config = format!("{:#}\n", model.config().to_hub_json());
-    let path = directory.join(CONFIG);
-    replace_file(&path, |file| file.write_all(config.as_bytes()).map_err(FileError::at("write", &path)))?;
-    checkpoint::save(&directory.join(WEIGHTS), parameters, &BTreeMap::new())
-}
-
-/// Reads `config.json` and `model.safetensors` from `directory`.
-///
-/// # Errors
-/// [`ModelError::File`] if a file cannot be read or the configuration is of a kind that is not built here, otherwise as
-/// [`Model::new`] and [`checkpoint::load`].
+/// As those two.
 pub fn import<D: Kernels>(directory: &Path, device: &D) -> Result<(Model, Parameters<D>)> {
-    let path = directory.join(CONFIG);
-    let broken = |reason: String| ModelError::File { path: path.clone(), reason };
-    let text = std::fs::read_to_string(&path).map_err(|error| broken(format!("cannot be read: {error}")))?;
-    let json: Value = serde_json::from_str(&text).map_err(|error| broken(format!("no JSON: {error}")))?;
-    let model = ModelConfig::from_hub_json(&json).and_then(Model::new).map_err(|error| broken(error.to_string()))?;
-    let parameters = checkpoint::load(&directory.join(WEIGHTS), model.specs().clone(), device)?;
-    Ok((model, parameters))
+    open(directory)?.load(device, &LoadOptions::default())
 }

@@ -1,33 +1,37 @@
-//! The models from outside: held against `transformers`, and what they promise about themselves.
+//! The models from outside: held against `transformers` and `timm`, and what they promise about themselves.
 
 mod batches;
 mod checkpoints;
+mod configs;
 mod declarations;
 mod dropout;
 mod fresh;
-mod transformers;
+mod generation;
+mod proofs;
+mod references;
 
 use ligo_kernels::{Cpu, IGNORED};
-use ligo_models::{Family, Model, ModelConfig, Parameters, TokenBatch};
+use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};
 
-const FAMILIES: [Family; 2] = [Family::Gpt2, Family::Bert];
+/// The families that read tokens.
+const TEXT: [Family; 7] =
+    [Family::Gpt2, Family::Bert, Family::Roberta, Family::Llama, Family::Mistral, Family::Qwen2, Family::Qwen3];
 
-/// A small model in which no two widths are alike.
+/// A small model in which hardly two widths are alike.
 fn config(family: Family) -> ModelConfig {
-    ModelConfig {
-        family,
-        vocab_size: 13,
-        hidden_size: 6,
-        num_hidden_layers: 2,
-        num_attention_heads: 3,
-        intermediate_size: Some(11),
-        max_position_embeddings: 7,
-        type_vocab_size: None,
-        layer_norm_eps: None,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        initializer_range: 0.02,
+    let mut config = ModelConfig::new(family, 6, 2, 3);
+    config.intermediate_size = Some(11);
+    if family.reads_images() {
+        config.image_size = Some(4);
+        config.patch_size = Some(2);
+        config.num_labels = Some(5);
+    } else {
+        config.vocab_size = 13;
+        // RoBERTa's padding is a token that no test uses.
+        config.pad_token_id = (family == Family::Roberta).then_some(11);
+        config.max_position_embeddings = config.positions_for(7);
     }
+    config
 }
 
 fn model(family: Family) -> Model {
@@ -49,13 +53,19 @@ fn scrambled(model: &Model) -> Parameters<Cpu> {
     parameters
 }
 
-/// Two sequences of 5, some tokens unlabelled.
-fn batch() -> TokenBatch {
-    TokenBatch {
-        input_ids: vec![1, 5, 2, 7, 12, 0, 3, 3, 9, 10],
-        targets: vec![5, 2, IGNORED, 12, 0, 3, IGNORED, 9, 10, 4],
-        batch_size: 2,
-        sequence_length: 5,
-        real_tokens: None,
+/// Two sequences of 5.
+fn tokens() -> Tokens {
+    Tokens { input_ids: vec![1, 5, 2, 7, 12, 0, 3, 3, 9, 10], batch_size: 2, sequence_length: 5, ..Tokens::default() }
+}
+
+/// For a family's usual head: two sequences of 5, some tokens unlabelled, or two images.
+fn batch(family: Family) -> Batch {
+    if family.reads_images() {
+        let pixels = (0..2 * 3 * 4 * 4).map(|i| (i as f32 * 0.7).sin()).collect();
+        return Batch {
+            inputs: Inputs::Images(Images { pixels, batch_size: 2 }),
+            targets: Targets::Classes(vec![3, 0]),
+        };
     }
+    Batch::tokens(tokens(), vec![5, 2, IGNORED, 12, 0, 3, IGNORED, 9, 10, 4])
 }

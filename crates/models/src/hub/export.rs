@@ -1,0 +1,287 @@
+//! A model written as the Hub has it.
+//!
+//! Everything is written into a directory of its own beside the old files, synced, and only then moved into place, file by file,
+//! weights first; what would contradict the new files goes last. A full disk or a weight that does not fit into the wanted type
+//! leaves the old checkpoint as it was, also where it is the one that the model was read from.
+
+use super::index::{INDEX, Index};
+use super::{CONFIG, Checkpoint, WEIGHTS};
+use crate::checkpoint::{FloatType, write};
+use crate::{Model, ModelError, Naming, ParamSpec, Parameters, Result};
+use ligo_files::{FileError, TEMPORARY_PREFIX, replace_file};
+use ligo_kernels::Kernels;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How a model is written.
+#[derive(Debug, Clone)]
+pub struct ExportOptions<'a> {
+    /// What the model was made of: what its `config.json` says beyond the architecture is kept, and its tokenizer and the like
+    /// travel along.
+    pub from: Option<&'a Checkpoint>,
+    /// More files to travel along, each under its own name; they come before those of `from`.
+    pub extras: &'a [PathBuf],
+    /// The type of the numbers.
+    pub dtype: FloatType,
+    /// How many bytes of tensors a file holds at most, unless it is a single tensor; 5 GB if not said.
+    pub shard_bytes: usize,
+}
+
+impl Default for ExportOptions<'_> {
+    fn default() -> Self {
+        Self { from: None, extras: &[], dtype: FloatType::F32, shard_bytes: 5_000_000_000 }
+    }
+}
+
+/// Writes a model into `directory`, as `transformers`' `from_pretrained` reads it (models with `timm`'s names: `timm`'s
+/// `create_model("local-dir:…")`): `config.json`, `model.safetensors` or shards of it with an index, and what travels along.
+///
+/// # Errors
+/// [`ModelError::Parameter`] if the weights are another model's or a value does not fit into the type, [`ModelError::Write`] and
+/// [`ModelError::File`] if a file cannot be written or copied.
+pub fn export<D: Kernels>(
+    directory: &Path,
+    model: &Model,
+    parameters: &Parameters<D>,
+    options: &ExportOptions<'_>,
+) -> Result<()> {
+    model.check_parameters(parameters)?;
+    let extras = extras(directory, options)?;
+    let made = !directory.exists();
+    fs::create_dir_all(directory).map_err(FileError::at("create the directory", directory))?;
+    let result = (|| {
+        remove_abandoned(directory);
+        let mut staging = Staging::new(directory)?;
+        let weights = staging.weights(parameters, options)?;
+        for (name, from) in &extras {
+            staging.copy(name, from)?;
+        }
+        staging.text(CONFIG, &format!("{:#}\n", config(model, options)))?;
+        staging.move_into(directory)?;
+        remove_contradicting(directory, &weights)
+    })();
+    if result.is_err() && made {
+        // Goes only if nothing is in it.
+        _ = fs::remove_dir(directory);
+    }
+    result
+}
+
+/// The model's `config.json`.
+fn config(model: &Model, options: &ExportOptions<'_>) -> Value {
+    let mut config = model.config().to_hub_json(options.from.map(Checkpoint::json));
+    if let (Naming::Hub, Some(keys)) = (model.config().naming, config.as_object_mut()) {
+        let older = keys.contains_key("torch_dtype") && !keys.contains_key("dtype");
+        let name = match options.dtype {
+            FloatType::F32 => "float32",
+            FloatType::F16 => "float16",
+            FloatType::BF16 => "bfloat16",
+        };
+        keys.insert(if older { "torch_dtype" } else { "dtype" }.into(), name.into());
+    }
+    config
+}
+
+/// What travels along: by its path in the new directory where it comes from.
+fn extras(directory: &Path, options: &ExportOptions<'_>) -> Result<BTreeMap<PathBuf, PathBuf>> {
+    let mut found = BTreeMap::new();
+    if let Some(from) = options.from {
+        found.extend(from.companions().iter().map(|name| (name.clone(), from.directory().join(name))));
+    }
+    for path in options.extras {
+        let wrong = |reason: &str| ModelError::File { path: path.clone(), reason: reason.to_owned() };
+        let name = path.file_name().ok_or_else(|| wrong("found no file name, expected a file to be copied"))?;
+        let name = name.to_str().ok_or_else(|| wrong("found a name that is no text, expected a file to be copied"))?;
+        if [CONFIG, WEIGHTS, INDEX].contains(&name) || is_shard(name) {
+            return Err(wrong("found a name that the export writes itself, expected another"));
+        }
+        found.insert(name.into(), path.clone());
+    }
+    // What lies in place already stays there.
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    found.retain(|name, from| !same(from, &directory.join(name)));
+    Ok(found)
+}
+
+/// New files that are not yet in place.
+struct Staging {
+    directory: tempfile::TempDir,
+    /// Their paths in the directory, in the order in which they are to be moved.
+    files: Vec<PathBuf>,
+}
+
+/// How the staging directories' names begin.
+fn staging_prefix() -> String {
+    format!("{TEMPORARY_PREFIX}export-")
+}
+
+impl Staging {
+    /// In `directory` itself, so that moving is renaming.
+    fn new(directory: &Path) -> Result<Self> {
+        let made = tempfile::Builder::new().prefix(&staging_prefix()).tempdir_in(directory);
+        let made = made.map_err(FileError::at("create a directory in", directory))?;
+        Ok(Self { directory: made, files: vec![] })
+    }
+
+    fn add(&mut self, name: impl Into<PathBuf>) -> PathBuf {
+        let name = name.into();
+        let path = self.directory.path().join(&name);
+        self.files.push(name);
+        path
+    }
+
+    fn text(&mut self, name: &str, text: &str) -> Result<()> {
+        let path = self.add(name);
+        replace_file(&path, |file| file.write_all(text.as_bytes()).map_err(FileError::at("write", &path)))?;
+        Ok(())
+    }
+
+    fn copy(&mut self, name: &Path, from: &Path) -> Result<()> {
+        let path = self.add(name);
+        replace_file(&path, |file| {
+            let mut source = File::open(from).map_err(FileError::at("read", from))?;
+            io::copy(&mut source, file).map(drop).map_err(FileError::at("copy", from))
+        })?;
+        Ok(())
+    }
+
+    /// Writes the weights' files and, of several, their index; returns the files' names.
+    fn weights<D: Kernels>(&mut self, parameters: &Parameters<D>, options: &ExportOptions<'_>) -> Result<Vec<String>> {
+        let specs = parameters.specs();
+        let tensors: Vec<_> = specs.iter().zip(parameters.tensors()).collect();
+        let shards = shards(specs, options.dtype, options.shard_bytes);
+        let name = |i: usize| match shards.len() {
+            1 => WEIGHTS.to_owned(),
+            n => format!("model-{:05}-of-{n:05}.safetensors", i + 1),
+        };
+        let names: Vec<String> = (0..shards.len()).map(name).collect();
+        for (name, range) in names.iter().zip(&shards) {
+            write(&self.add(name), &tensors[range.clone()], options.dtype, &BTreeMap::new())?;
+        }
+        if shards.len() > 1 {
+            let located = names.iter().zip(&shards).flat_map(|(name, range)| {
+                specs[range.clone()].iter().map(move |spec| (spec.name.as_str(), name.as_str()))
+            });
+            self.text(INDEX, &Index::text(located, parameters.elements() * options.dtype.bytes()))?;
+        }
+        Ok(names)
+    }
+
+    fn move_into(self, directory: &Path) -> Result<()> {
+        for name in &self.files {
+            let (from, to) = (self.directory.path().join(name), directory.join(name));
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).map_err(FileError::at("create the directory", parent))?;
+            }
+            fs::rename(from, &to).map_err(FileError::at("write", &to))?;
+        }
+        // Makes the renames themselves durable where directories can be synced.
+        _ = File::open(directory).and_then(|handle| handle.sync_all());
+        Ok(())
+    }
+}
+
+/// Cuts the parameters into runs of at most `most` bytes, or of one tensor.
+fn shards(specs: &[ParamSpec], float: FloatType, most: usize) -> Vec<Range<usize>> {
+    let (mut shards, mut start, mut bytes) = (vec![], 0, 0_usize);
+    for (i, spec) in specs.iter().enumerate() {
+        let more = spec.elements() * float.bytes();
+        if i > start && bytes.saturating_add(more) > most {
+            shards.push(start..i);
+            (start, bytes) = (i, 0);
+        }
+        bytes += more;
+    }
+    shards.push(start..specs.len());
+    shards
+}
+
+/// Whether a name is that of a shard: `model-00001-of-00002.safetensors`.
+fn is_shard(name: &str) -> bool {
+    let numbers = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"));
+    let number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    numbers.and_then(|rest| rest.split_once("-of-")).is_some_and(|(i, n)| number(i) && number(n))
+}
+
+/// Removes the single file, the index and the shards of an older checkpoint that are not among the new `weights`.
+fn remove_contradicting(directory: &Path, weights: &[String]) -> Result<()> {
+    let mut old = vec![WEIGHTS.to_owned()];
+    if weights.len() == 1 {
+        // Before its shards: an index must not name what is not there.
+        old.push(INDEX.to_owned());
+    }
+    let entries = fs::read_dir(directory).map_err(FileError::at("read the directory", directory))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    old.extend(names.filter(|name| is_shard(name)));
+    for name in old.iter().filter(|name| !weights.contains(name)) {
+        let path = directory.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FileError::at("remove", &path)(error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the staging directories of processes that were killed a day ago or longer. Best effort.
+fn remove_abandoned(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(&staging_prefix());
+        let age =
+            entry.metadata().and_then(|metadata| metadata.modified()).map(|t| SystemTime::now().duration_since(t));
+        if ours && age.is_ok_and(|age| age.is_ok_and(|age| age > Duration::from_secs(24 * 60 * 60))) {
+            _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Init;
+
+    #[test]
+    fn shards_hold_as_much_as_they_may_or_one_tensor() {
+        let spec = |size: usize| ParamSpec {
+            name: "x".into(),
+            module: "x".into(),
+            layer: None,
+            shape: vec![size],
+            stored_shape: None,
+            axes: vec![],
+            init: Init::Zeros,
+            decay: false,
+        };
+        let specs = [3, 2, 9, 1, 1, 1].map(spec);
+        let cases: [(FloatType, usize, &[Range<usize>]); 5] = [
+            (FloatType::F32, 1000, &[0..6]),
+            (FloatType::F32, 20, &[0..2, 2..3, 3..6]),
+            (FloatType::BF16, 20, &[0..2, 2..4, 4..6]),
+            (FloatType::F32, 12, &[0..1, 1..2, 2..3, 3..6]),
+            (FloatType::F32, 0, &[0..1, 1..2, 2..3, 3..4, 4..5, 5..6]),
+        ];
+        for (float, most, expected) in cases {
+            assert_eq!(shards(&specs, float, most), expected, "{float:?} {most}");
+        }
+    }
+
+    #[test]
+    fn only_shards_have_their_names() {
+        assert!(is_shard("model-00001-of-00012.safetensors"));
+        for name in [
+            "model.safetensors",
+            "model-1-of-2.safetensors",
+            "model-00001-of-00002.bin",
+            "model-00001-of-0000a.safetensors",
+        ] {
+            assert!(!is_shard(name), "{name}");
+        }
+    }
+}

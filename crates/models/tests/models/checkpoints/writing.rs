@@ -1,0 +1,197 @@
+//! `hub`: what is written is what was read, for every program that reads the Hub's layout.
+
+use super::{Place, Tensor, bits, fixture, fixtures, tensors_of};
+use crate::{batch, config, model, scrambled};
+use half::bf16;
+use ligo_kernels::Cpu;
+use ligo_models::checkpoint::FloatType;
+use ligo_models::hub::{self, ExportOptions, LoadOptions};
+use ligo_models::{Family, Model, ModelConfig};
+use safetensors::Dtype;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All tensors of the directory's safetensors files, sorted by name.
+fn all_tensors(directory: &Path) -> Vec<Tensor> {
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let is_weights = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("model") && name.ends_with(".safetensors")
+    };
+    let weights = files.filter(is_weights);
+    let mut tensors: Vec<Tensor> = weights.flat_map(|path| tensors_of(&path)).collect();
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    tensors
+}
+
+fn json_of(directory: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(directory.join("config.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_fixture_is_written_as_it_was_read_in_one_file_and_in_many() {
+    for path in fixtures() {
+        let checkpoint = hub::open(&path).unwrap();
+        let (model, parameters) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+        let (tensors, json) = (all_tensors(&path), json_of(&path));
+        let place = Place::new();
+        // Many shards, a few, one; each replaces what was there before.
+        for shard_bytes in [1, 9_000, usize::MAX, 3_000] {
+            let options = ExportOptions { from: Some(&checkpoint), shard_bytes, ..ExportOptions::default() };
+            hub::export(place.path(), &model, &parameters, &options).unwrap();
+            assert_eq!(all_tensors(place.path()), tensors, "{path:?}");
+            assert_eq!(json_of(place.path()), json, "{path:?}");
+            assert_eq!(place.file("model.safetensors").exists(), shard_bytes == usize::MAX);
+            assert_eq!(place.file("model.safetensors.index.json").exists(), shard_bytes != usize::MAX);
+            let again = hub::open(place.path()).unwrap();
+            let (model_again, parameters_again) = again.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+            assert_eq!(again.config(), checkpoint.config());
+            assert_eq!(model_again.specs(), model.specs());
+            assert_eq!(bits(&parameters_again), bits(&parameters));
+        }
+        assert!(!place.files().iter().any(|name| name.starts_with('.')), "{:?}", place.files());
+    }
+}
+
+#[test]
+fn a_model_without_a_source_comes_back_with_its_logits() {
+    for family in Family::ALL {
+        let (place, model) = (Place::new(), model(family));
+        let parameters = scrambled(&model);
+        hub::export(place.path(), &model, &parameters, &ExportOptions::default()).unwrap();
+        let (again, read) = place.import().unwrap();
+        let logits = |model: &Model, set| model.logits(set, &batch(family).inputs).unwrap().as_vec();
+        assert_eq!(logits(&again, &read), logits(&model, &parameters));
+        assert_eq!(again.specs(), model.specs());
+        assert_eq!(place.files(), ["config.json", "model.safetensors"]);
+    }
+}
+
+#[test]
+fn shards_have_the_names_and_the_index_that_transformers_writes() {
+    let (place, model) = (Place::new(), model(Family::Gpt2));
+    let parameters = scrambled(&model);
+    let options = ExportOptions { shard_bytes: 2500, ..ExportOptions::default() };
+    hub::export(place.path(), &model, &parameters, &options).unwrap();
+    let index: Value =
+        serde_json::from_str(&fs::read_to_string(place.file("model.safetensors.index.json")).unwrap()).unwrap();
+    assert_eq!(index["metadata"]["total_size"], 4 * parameters.elements());
+    let shards: Vec<String> = place.files().into_iter().filter(|name| name.ends_with(".safetensors")).collect();
+    let n = shards.len();
+    assert!(n > 1);
+    for (i, shard) in shards.iter().enumerate() {
+        assert_eq!(*shard, format!("model-{:05}-of-{n:05}.safetensors", i + 1));
+        assert_eq!(ligo_models::checkpoint::metadata(&place.file(shard)).unwrap()["format"], "pt");
+        for tensor in tensors_of(&place.file(shard)) {
+            assert_eq!(index["weight_map"][&tensor.name], *shard);
+        }
+    }
+    assert_eq!(index["weight_map"].as_object().unwrap().len(), model.specs().len());
+}
+
+#[test]
+fn unknown_keys_stay_and_what_belongs_to_the_tokenizer_travels_along() {
+    let (source, target) = (Place::new(), Place::new());
+    let mut json = json_of(&fixture("bert-masked-lm-plain"));
+    json["our_own_key"] = json!({ "deep": [1, 2.5, null] });
+    source.store_config(&json);
+    fs::copy(fixture("bert-masked-lm-plain").join("model.safetensors"), source.file("model.safetensors")).unwrap();
+    for name in ["tokenizer.json", "vocab.txt", "training_args.bin", "README.md"] {
+        fs::write(source.file(name), format!("of {name}\r\n")).unwrap();
+    }
+    fs::create_dir(source.file("1_Pooling")).unwrap();
+    fs::write(source.file("1_Pooling/config.json"), "{}").unwrap();
+    let own = source.file("merges.txt");
+    fs::write(&own, "own").unwrap();
+
+    let checkpoint = hub::open(source.path()).unwrap();
+    let (model, parameters) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+    let extras = [own.clone()];
+    let options = ExportOptions { from: Some(&checkpoint), extras: &extras, ..ExportOptions::default() };
+    hub::export(target.path(), &model, &parameters, &options).unwrap();
+    assert_eq!(
+        target.files(),
+        ["1_Pooling", "config.json", "merges.txt", "model.safetensors", "tokenizer.json", "vocab.txt"]
+    );
+    assert_eq!(json_of(target.path()), json);
+    assert_eq!(fs::read(target.file("vocab.txt")).unwrap(), b"of vocab.txt\r\n");
+    assert_eq!(fs::read(target.file("1_Pooling/config.json")).unwrap(), b"{}");
+
+    let weights = [fixture("gpt2-plain").join("model.safetensors")];
+    let options = ExportOptions { extras: &weights, ..ExportOptions::default() };
+    let message = hub::export(target.path(), &model, &parameters, &options).unwrap_err().to_string();
+    assert!(message.contains("a name that the export writes itself"), "{message}");
+}
+
+#[test]
+fn a_checkpoint_can_be_written_over_itself() {
+    let place = Place::new();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(fixture("llama-tied").join(name), place.file(name)).unwrap();
+    }
+    fs::write(place.file("tokenizer.json"), "{}").unwrap();
+    let checkpoint = hub::open(place.path()).unwrap();
+    let (model, parameters) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+    let tensors = all_tensors(place.path());
+    for shard_bytes in [2000, usize::MAX] {
+        let options = ExportOptions { from: Some(&checkpoint), shard_bytes, ..ExportOptions::default() };
+        hub::export(place.path(), &model, &parameters, &options).unwrap();
+        assert_eq!(all_tensors(place.path()), tensors);
+        // What was opened before is still there to be read.
+        let (_, again) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+        assert_eq!(bits(&again), bits(&parameters));
+    }
+    assert_eq!(place.files(), ["config.json", "model.safetensors", "tokenizer.json"]);
+}
+
+#[test]
+fn halves_are_written_rounded_and_said_so_in_the_configuration() {
+    let (place, model) = (Place::new(), model(Family::Bert));
+    let parameters = scrambled(&model);
+    for (dtype, stored, name) in [
+        (FloatType::BF16, Dtype::BF16, "bfloat16"),
+        (FloatType::F16, Dtype::F16, "float16"),
+        (FloatType::F32, Dtype::F32, "float32"),
+    ] {
+        hub::export(place.path(), &model, &parameters, &ExportOptions { dtype, ..ExportOptions::default() }).unwrap();
+        assert_eq!(json_of(place.path())["dtype"], name);
+        assert!(tensors_of(&place.file("model.safetensors")).iter().all(|tensor| tensor.dtype == stored));
+        if dtype == FloatType::BF16 {
+            let (_, read) = place.import().unwrap();
+            for (read, original) in read.tensors().iter().zip(parameters.tensors()) {
+                let rounded: Vec<f32> = original.as_vec().iter().map(|&v| bf16::from_f32(v).to_f32()).collect();
+                assert_eq!(read.as_vec(), rounded);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_the_type_cannot_hold_is_named_and_the_old_checkpoint_stays() {
+    let (place, model) = (Place::new(), model(Family::Gpt2));
+    let mut parameters = scrambled(&model);
+    hub::export(place.path(), &model, &parameters, &ExportOptions::default()).unwrap();
+    let before: Vec<Vec<u8>> = place.files().iter().map(|name| fs::read(place.file(name)).unwrap()).collect();
+    let mut values = parameters.tensors()[1].as_vec();
+    values[2] = -70000.0;
+    parameters.tensors_mut()[1].copy_from(&values);
+    for shard_bytes in [usize::MAX, 100] {
+        let options = ExportOptions { dtype: FloatType::F16, shard_bytes, ..ExportOptions::default() };
+        let message = hub::export(place.path(), &model, &parameters, &options).unwrap_err().to_string();
+        assert_eq!(message, "parameter transformer.wpe.weight: found -7e4, expected what F16 can hold");
+        assert_eq!(place.files().iter().map(|name| fs::read(place.file(name)).unwrap()).collect::<Vec<_>>(), before);
+        let elsewhere = place.file("new");
+        assert!(hub::export(&elsewhere, &model, &parameters, &options).is_err());
+        assert!(!elsewhere.exists(), "nothing is written");
+    }
+}
+
+#[test]
+fn another_models_weights_are_not_exported() {
+    let place = Place::new();
+    let other = Model::new(ModelConfig { num_hidden_layers: 1, ..config(Family::Bert) }).unwrap();
+    let result = hub::export(place.path(), &model(Family::Bert), &scrambled(&other), &ExportOptions::default());
+    assert!(result.is_err());
+    assert_eq!(place.files(), [""; 0]);
+}
