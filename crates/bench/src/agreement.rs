@@ -1,6 +1,7 @@
 //! Whether contenders compute the same; a comparison of others would mean nothing.
 
-use crate::{Case, Contender};
+use crate::Case;
+use crate::protocol::Answer;
 use anyhow::{Result, bail};
 
 /// First losses and logits on the same weights agree to this.
@@ -8,18 +9,20 @@ const SAME: f64 = 1e-3;
 /// The loss of random weights is as near as this to that of chance.
 const NEAR_CHANCE: f64 = 0.5;
 
-/// Refuses contenders whose first answers differ though they start from the same weights.
+/// Refuses contenders, each with its engine's name, whose first answers differ though they start from the same weights.
 ///
 /// Generated text may part where two tokens are equally likely but for rounding. Returned is, for each contender, the first token
 /// in which it differs so from the first contender's.
-pub(crate) fn check(case: &Case, contenders: &[Contender]) -> Result<Vec<Option<usize>>> {
-    let Some(first) = contenders.first() else { return Ok(Vec::new()) };
-    contenders.iter().map(|contender| agree(case, first, contender)).collect()
+pub(crate) fn check(case: &Case, contenders: &[(&str, &Answer)]) -> Result<Vec<Option<usize>>> {
+    let Some(&first) = contenders.first() else { return Ok(Vec::new()) };
+    contenders.iter().map(|&other| agree(case, first, other)).collect()
 }
 
-fn agree(case: &Case, first: &Contender, other: &Contender) -> Result<Option<usize>> {
-    let (expected, found) = (&first.ready().first, &other.ready().first);
-    let (engine, reference) = (other.engine(), first.engine());
+fn agree(
+    case: &Case,
+    (reference, expected): (&str, &Answer),
+    (engine, found): (&str, &Answer),
+) -> Result<Option<usize>> {
     let differ = format!("as {reference} has on the same weights; the two don't compute the same");
     if let Some(loss) = found.loss {
         let chance = case.loss_of_chance();
@@ -66,4 +69,61 @@ fn is_near(value: f64, expected: f64, distance: f64) -> bool {
 
 fn show(value: Option<f64>) -> String {
     value.map_or_else(|| "none".into(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ligo_models::Family;
+
+    fn refusal(ours: &Answer, theirs: &Answer) -> String {
+        let case = Case::quickstart(Family::Gpt2);
+        let contenders = [("ours", ours), ("theirs", theirs)];
+        check(&case, &contenders).expect_err("the two differ").to_string()
+    }
+
+    #[test]
+    fn what_is_equal_but_for_rounding_is_compared() {
+        let answers = [
+            (Answer { loss: Some(6.93), ..Answer::default() }, Answer { loss: Some(6.9303), ..Answer::default() }),
+            (
+                Answer { logits: vec![0.5, -2.0], ..Answer::default() },
+                Answer { logits: vec![0.5004, -2.0], ..Answer::default() },
+            ),
+        ];
+        for (ours, theirs) in answers {
+            let case = Case::quickstart(Family::Gpt2);
+            let parted = check(&case, &[("ours", &ours), ("theirs", &theirs)]).expect("the two agree");
+            assert_eq!(parted, [None, None]);
+        }
+    }
+
+    #[test]
+    fn what_differs_is_refused_with_both_values() {
+        let loss = |loss| Answer { loss: Some(loss), ..Answer::default() };
+        let logits = |logits: &[f64]| Answer { logits: logits.to_vec(), ..Answer::default() };
+        let tokens =
+            |tokens: &[u32]| Answer { tokens: tokens.to_vec(), leads: vec![0.5; tokens.len()], ..Answer::default() };
+        for (ours, theirs, expected) in [
+            (loss(6.93), loss(6.94), "theirs: the first loss is 6.94, expected 6.93, as ours has"),
+            (loss(9.0), loss(9.0), "ours: the first loss is 9, expected about that of chance, 6.931"),
+            (loss(6.93), Answer::default(), "theirs: the first loss is none, expected 6.93"),
+            (logits(&[0.5, 1.0]), logits(&[0.5, 1.1]), "begin with [0.5, 1.1], expected [0.5, 1.0]"),
+            (logits(&[0.5, 1.0]), logits(&[0.5]), "begin with [0.5], expected [0.5, 1.0]"),
+            (tokens(&[3, 4]), tokens(&[3]), "theirs: 1 tokens were generated, expected 2"),
+            (tokens(&[3, 4]), tokens(&[3, 5]), "theirs: generated token 1 is 5, expected 4"),
+        ] {
+            let message = refusal(&ours, &theirs);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn texts_that_part_at_a_near_tie_are_compared_and_it_is_said_where() {
+        let ours = Answer { tokens: vec![3, 4, 5], leads: vec![0.5, 1e-5, 0.5], ..Answer::default() };
+        let theirs = Answer { tokens: vec![3, 7, 9], ..Answer::default() };
+        let case = Case::quickstart(Family::Gpt2);
+        let parted = check(&case, &[("ours", &ours), ("theirs", &theirs)]).expect("a tie is no difference");
+        assert_eq!(parted, [None, Some(1)]);
+    }
 }

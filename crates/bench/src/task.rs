@@ -54,3 +54,69 @@ pub(crate) fn fresh<D: Kernels>(job: &Job, device: &D) -> Result<(Model, Paramet
 pub(crate) fn directory(job: &Job) -> Result<&Path> {
     job.directory.as_deref().context("the job names no directory")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Case;
+    use ligo_kernels::Cpu;
+    use ligo_models::Family;
+
+    /// A model that takes no time.
+    fn tiny(family: Family) -> Case {
+        let mut case = Case::compared(family);
+        case.model.hidden_size = 12;
+        case.model.num_hidden_layers = 2;
+        case.batch_size = 1;
+        if family.reads_images() {
+            case.model.image_size = Some(32);
+        } else {
+            case.model.vocab_size = 37;
+            case.sequence_length = 7;
+            case.model.max_position_embeddings = 80;
+        }
+        case
+    }
+
+    fn run(case: &Case, work: Work, directory: Option<&Path>) -> Box<dyn Task> {
+        let job = Job::new(case.clone(), work, 1, directory.map(Path::to_owned));
+        let mut task = prepare(job, &Cpu::default()).unwrap_or_else(|error| panic!("{case}, {work:?}: {error}"));
+        for _ in 0..2 {
+            task.work().unwrap_or_else(|error| panic!("{case}, {work:?}: {error}"));
+        }
+        task
+    }
+
+    #[test]
+    fn every_family_passes_forward_and_takes_steps() {
+        for family in Family::ALL {
+            let case = tiny(family);
+            assert_eq!(run(&case, Work::Forward, None).answer().logits.len(), 16, "{case}");
+            let loss = run(&case, Work::Plain, None).answer().loss.expect("a step has a loss");
+            assert!((loss - case.loss_of_chance()).abs() < 0.2, "{case}: {loss}");
+        }
+    }
+
+    #[test]
+    fn each_generated_token_has_its_lead() {
+        let case = Case { sequence_length: 7, ..tiny(Family::Gpt2) };
+        let answer = run(&case, Work::Generate, None).answer();
+        assert_eq!((answer.tokens.len(), answer.leads.len()), (crate::NEW_TOKENS, crate::NEW_TOKENS));
+        assert!(answer.leads.iter().all(|&lead| lead >= 0.0));
+    }
+
+    #[test]
+    fn a_checkpoint_that_was_written_is_read_as_a_model_and_as_bytes() {
+        let case = tiny(Family::Gpt2);
+        for write in [Work::Write, Work::WriteHalf] {
+            let directory = tempfile::tempdir().expect("a directory can be made");
+            let written = run(&case, write, Some(directory.path())).parameters();
+            assert!(written > 0);
+            assert_eq!(run(&case, Work::Import, Some(directory.path())).parameters(), written, "{write:?}");
+            run(&case, Work::Read, Some(directory.path()));
+        }
+        let nowhere = Job::new(case, Work::Import, 1, None);
+        let error = prepare(nowhere, &Cpu::default()).err().expect("there is nothing to read").to_string();
+        assert_eq!(error, "the job names no directory");
+    }
+}

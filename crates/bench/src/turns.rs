@@ -91,7 +91,8 @@ pub fn compare(
 ) -> Result<Vec<Measured>> {
     let mut all: Vec<Measured> = contenders.iter().map(Measured::of).collect();
     if plan.same_start {
-        for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, contenders)?) {
+        let answers: Vec<_> = contenders.iter().map(|one| (one.engine(), &one.ready().first)).collect();
+        for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, &answers)?) {
             measured.parted_at = parted_at;
         }
     }
