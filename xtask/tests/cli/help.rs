@@ -11,6 +11,7 @@ fn help_reads_like_a_manual() {
     insta::assert_snapshot!("help", help(&["--help"]));
     insta::assert_snapshot!("help_run", help(&["run", "--help"]));
     insta::assert_snapshot!("help_bench_step", help(&["bench", "step", "--help"]));
+    insta::assert_snapshot!("help_bench_models", help(&["bench", "models", "--help"]));
 }
 
 #[test]

@@ -86,9 +86,19 @@ fn a_report_of_nothing_says_that_there_is_no_run() {
 
 #[test]
 fn a_peer_without_an_interpreter_says_how_to_make_one() {
-    let arguments = ["bench", "step", "--peer", "pytorch", "--python", "/nowhere/python"];
-    let output = xtask().args(arguments).output().expect("the binary runs");
+    for (what, install) in [("step", "pip install torch"), ("models", "crates/models/tests/fixtures/requirements.txt")] {
+        let arguments = ["bench", what, "--peer", "pytorch", "--python", "/nowhere/python"];
+        let output = xtask().args(arguments).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2));
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_contains(&message, &["/nowhere/python", install]);
+    }
+}
+
+#[test]
+fn a_family_that_is_not_measured_is_told_with_those_that_are() {
+    let output = xtask().args(["bench", "models", "--only", "gpt2,gpt3"]).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_contains(&message, &["/nowhere/python", "pip install torch"]);
+    assert_contains(&message, &["'gpt3'", "gpt2, bert, roberta"]);
 }
