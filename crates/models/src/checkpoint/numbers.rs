@@ -85,11 +85,11 @@ pub(super) fn is_readable(dtype: Dtype) -> bool {
 
 /// The numbers of a type that is readable.
 pub(super) fn decode(bytes: &[u8], dtype: Dtype) -> Decoded {
-    let (size, block): (usize, fn(&[u8], &mut [f32]) -> bool) = match dtype {
-        Dtype::F16 => (2, f16_block),
-        Dtype::BF16 => (2, bf16_block),
-        Dtype::F64 => (8, f64_block),
-        _ => (4, f32_block),
+    let (size, block) = match dtype {
+        Dtype::F16 => (2, f16_block as Block),
+        Dtype::BF16 => (2, bf16_block as Block),
+        Dtype::F64 => (8, f64_block as Block),
+        _ => (4, f32_block as Block),
     };
     // Fresh memory is zero without anybody writing it.
     let mut values = vec![0.0; bytes.len() / size];
@@ -114,7 +114,9 @@ pub(super) fn decode(bytes: &[u8], dtype: Dtype) -> Decoded {
 /// Exponent of an f32: all ones in infinities and NaN alone.
 const EXPONENT: u32 = 0x7f80_0000;
 
-/// Each of these fills `values` and says whether any is not finite.
+/// Fills the values from the bytes and says whether any is not finite.
+type Block = fn(&[u8], &mut [f32]) -> bool;
+
 fn f32_block(bytes: &[u8], values: &mut [f32]) -> bool {
     let mut found = 0;
     for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
@@ -180,7 +182,8 @@ mod tests {
     fn every_type_is_read_as_what_it_holds_at_every_length() {
         for n in [0, 1, BLOCK - 1, BLOCK + 1, SHARE, SHARE + 1, 3 * SHARE + 5] {
             let values = samples(n);
-            let cases: [(Dtype, fn(f32) -> f32); 4] = [
+            type Round = fn(f32) -> f32;
+            let cases: [(Dtype, Round); 4] = [
                 (Dtype::F32, |value| value),
                 (Dtype::F16, |value| f16::from_f32(value).to_f32()),
                 (Dtype::BF16, |value| bf16::from_f32(value).to_f32()),

@@ -83,10 +83,8 @@ fn foreign_weights(directory: &Path) -> Option<String> {
 fn command(directory: &Path, weights: &str, config: &Map<String, Value>) -> String {
     let place = quoted(&directory.display().to_string());
     if config.contains_key("architecture") {
-        let make = format!(
-            "m = timm.create_model('local-dir:' + d, pretrained=True); save_for_hf(m, d, safe_serialization=True)"
-        );
-        return format!("python -c \"import timm; from timm.models import save_for_hf; d = {place}; {make}\"");
+        let make = "save_model(timm.create_model('local-dir:' + d, pretrained=True), d + '/model.safetensors')";
+        return format!("python -c \"import timm; from safetensors.torch import save_model; d = {place}; {make}\"");
     }
     let architecture = config.get("architectures").and_then(|names| names.get(0)).and_then(Value::as_str);
     let class = match architecture.unwrap_or_default() {

@@ -28,7 +28,8 @@ pub struct ExportOptions<'a> {
     pub extras: &'a [PathBuf],
     /// The type of the numbers.
     pub dtype: FloatType,
-    /// How many bytes of tensors a file holds at most, unless it is a single tensor; 5 GB if not said.
+    /// How many bytes of tensors a file holds at most, unless it is a single tensor; 5 GB if not said. Models with `timm`'s names
+    /// are always one file, since `timm` reads no shards.
     pub shard_bytes: usize,
 }
 
@@ -57,7 +58,7 @@ pub fn export<D: Kernels>(
     let result = (|| {
         remove_abandoned(directory);
         let mut staging = Staging::new(directory)?;
-        let weights = staging.weights(parameters, options)?;
+        let weights = staging.weights(model, parameters, options)?;
         for (name, from) in &extras {
             staging.copy(name, from)?;
         }
@@ -151,10 +152,16 @@ impl Staging {
     }
 
     /// Writes the weights' files and, of several, their index; returns the files' names.
-    fn weights<D: Kernels>(&mut self, parameters: &Parameters<D>, options: &ExportOptions<'_>) -> Result<Vec<String>> {
+    fn weights<D: Kernels>(
+        &mut self,
+        model: &Model,
+        parameters: &Parameters<D>,
+        options: &ExportOptions<'_>,
+    ) -> Result<Vec<String>> {
         let specs = parameters.specs();
         let tensors: Vec<_> = specs.iter().zip(parameters.tensors()).collect();
-        let shards = shards(specs, options.dtype, options.shard_bytes);
+        let most = if model.config().naming == Naming::Timm { usize::MAX } else { options.shard_bytes };
+        let shards = shards(specs, options.dtype, most);
         let name = |i: usize| match shards.len() {
             1 => WEIGHTS.to_owned(),
             n => format!("model-{:05}-of-{n:05}.safetensors", i + 1),
@@ -260,15 +267,19 @@ mod tests {
             decay: false,
         };
         let specs = [3, 2, 9, 1, 1, 1].map(spec);
-        let cases: [(FloatType, usize, &[Range<usize>]); 5] = [
-            (FloatType::F32, 1000, &[0..6]),
-            (FloatType::F32, 20, &[0..2, 2..3, 3..6]),
-            (FloatType::BF16, 20, &[0..2, 2..4, 4..6]),
-            (FloatType::F32, 12, &[0..1, 1..2, 2..3, 3..6]),
-            (FloatType::F32, 0, &[0..1, 1..2, 2..3, 3..4, 4..5, 5..6]),
+        // Where each shard ends.
+        let cases: [(FloatType, usize, &[usize]); 5] = [
+            (FloatType::F32, 1000, &[6]),
+            (FloatType::F32, 20, &[2, 3, 6]),
+            (FloatType::BF16, 20, &[2, 4, 6]),
+            (FloatType::F32, 12, &[1, 2, 3, 6]),
+            (FloatType::F32, 0, &[1, 2, 3, 4, 5, 6]),
         ];
         for (float, most, expected) in cases {
-            assert_eq!(shards(&specs, float, most), expected, "{float:?} {most}");
+            let shards = shards(&specs, float, most);
+            let ends: Vec<usize> = shards.iter().map(|shard| shard.end).collect();
+            assert_eq!(ends, expected, "{float:?} {most}");
+            assert!(shards[0].start == 0 && shards.windows(2).all(|pair| pair[0].end == pair[1].start));
         }
     }
 

@@ -148,10 +148,10 @@ fn grids(
         let rows = tensor.shape.len() - 2;
         let same = (0..expected.len()).all(|i| i == rows || tensor.shape[i] == expected[i]);
         let grid = |shape: &[usize]| shape[rows].checked_sub(config.prefix_tokens()).and_then(side);
-        if let (true, Some(old), Some(new)) = (same, grid(&tensor.shape), grid(expected)) {
-            if size_was_asked_for || new <= MOST_BY_CONFIG * old {
-                return Ok(Some((old, new)));
-            }
+        if let (true, Some(old), Some(new)) = (same, grid(&tensor.shape), grid(expected))
+            && (size_was_asked_for || new <= MOST_BY_CONFIG * old)
+        {
+            return Ok(Some((old, new)));
         }
     }
     let expected = match contradicted(config, spec, &tensor.shape) {

@@ -6,7 +6,7 @@ use half::bf16;
 use ligo_kernels::Cpu;
 use ligo_models::checkpoint::FloatType;
 use ligo_models::hub::{self, ExportOptions, LoadOptions};
-use ligo_models::{Family, Model, ModelConfig};
+use ligo_models::{Family, Model, ModelConfig, Naming};
 use safetensors::Dtype;
 use serde_json::{Value, json};
 use std::fs;
@@ -36,14 +36,16 @@ fn every_fixture_is_written_as_it_was_read_in_one_file_and_in_many() {
         let (model, parameters) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
         let (tensors, json) = (all_tensors(&path), json_of(&path));
         let place = Place::new();
-        // Many shards, a few, one; each replaces what was there before.
-        for shard_bytes in [1, 9_000, usize::MAX, 3_000] {
+        // A few shards, one, more; each replaces what was there before.
+        for shard_bytes in [9_000, usize::MAX, 3_000] {
             let options = ExportOptions { from: Some(&checkpoint), shard_bytes, ..ExportOptions::default() };
             hub::export(place.path(), &model, &parameters, &options).unwrap();
             assert_eq!(all_tensors(place.path()), tensors, "{path:?}");
-            assert_eq!(json_of(place.path()), json, "{path:?}");
-            assert_eq!(place.file("model.safetensors").exists(), shard_bytes == usize::MAX);
-            assert_eq!(place.file("model.safetensors.index.json").exists(), shard_bytes != usize::MAX);
+            assert_eq!(json_of(place.path()).to_string(), json.to_string(), "{path:?}");
+            // timm reads no shards.
+            let single = shard_bytes == usize::MAX || model.config().naming == Naming::Timm;
+            assert_eq!(place.file("model.safetensors").exists(), single);
+            assert_eq!(place.file("model.safetensors.index.json").exists(), !single);
             let again = hub::open(place.path()).unwrap();
             let (model_again, parameters_again) = again.load(&Cpu::default(), &LoadOptions::default()).unwrap();
             assert_eq!(again.config(), checkpoint.config());
