@@ -68,10 +68,11 @@ pub(super) fn level() -> Level {
 }
 
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
+/// The lanes joined to one number, in a fixed order.
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+pub(super) fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

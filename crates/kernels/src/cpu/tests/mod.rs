@@ -6,6 +6,8 @@
 mod activation;
 mod adamw;
 mod attention;
+mod attention_errors;
+mod cached;
 mod elementwise;
 mod embedding;
 mod errors;
@@ -14,7 +16,9 @@ mod head_norm;
 mod heads;
 mod linear;
 mod loss;
+mod matmul;
 mod norm;
+mod talking;
 
 use super::buffers::{matrix, read, size};
 use super::gradient::Slot;

@@ -1,4 +1,6 @@
-//! Matrix products of strided views by the `gemm` crate, behind checked bounds.
+//! Matrix products of strided views by the `gemm` crate, behind checked bounds; those with few rows by [`few_rows`].
+
+mod few_rows;
 
 use super::gradient::Mode;
 use gemm::Parallelism;
@@ -119,10 +121,18 @@ const CUT: usize = if cfg!(test) { 4 } else { 64 };
 /// The target is cut by its sizes alone, so that the bits do not depend on the number of threads: across its rows if `a`
 /// is a transpose (each task then packs its own part of `a`), else across its columns.
 pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
+    if few_rows::fits(&target, &a, &b) {
+        check(&target, &a, &b);
+        return few_rows::product(target, mode, scale, a, b);
+    }
     let by_rows = a.column_stride != 1 || target.columns < 2 * CUT;
     let side = if by_rows { target.rows } else { target.columns };
     let work = target.rows * target.columns * a.columns;
-    let tasks = (work / TASK).min(side / CUT).clamp(1, TASKS);
+    let tasks = match target.rows <= few_rows::MOST {
+        true => a.columns * target.columns / few_rows::TASK,
+        false => work / TASK,
+    };
+    let tasks = tasks.min(side / CUT).clamp(1, TASKS);
     let product = Product::new(target, mode, scale, a, b);
     if tasks == 1 {
         return product.run((0, product.rows), (0, product.columns));
@@ -145,6 +155,12 @@ pub(super) fn product_here(target: Target<'_>, mode: Mode, scale: f32, a: View<'
     product.run((0, product.rows), (0, product.columns));
 }
 
+fn check(target: &Target<'_>, a: &View<'_>, b: &View<'_>) {
+    let sizes = a.rows == target.rows && b.columns == target.columns && b.rows == a.columns;
+    assert!(sizes, "an operation sets its products' sizes");
+    assert!(a.fits() && b.fits() && target.fits(), "views lie within their slices");
+}
+
 /// A product whose bounds have been checked.
 struct Product<'a> {
     target: *mut f32,
@@ -163,9 +179,8 @@ unsafe impl Sync for Product<'_> {}
 
 impl<'a> Product<'a> {
     fn new(target: Target<'a>, mode: Mode, scale: f32, a: View<'a>, b: View<'a>) -> Self {
+        check(&target, &a, &b);
         let (rows, columns) = (target.rows, target.columns);
-        assert!(a.rows == rows && b.columns == columns && b.rows == a.columns, "an operation sets its products' sizes");
-        assert!(a.fits() && b.fits() && target.fits(), "views lie within their slices");
         let strides = (target.row_stride, target.column_stride);
         Self { target: target.data.as_mut_ptr(), rows, columns, strides, mode, scale, a, b }
     }
