@@ -85,8 +85,12 @@ impl Inputs {
         match self {
             Self::Tokens(tokens) if !config.family.reads_images() => tokens.check(config),
             Self::Images(images) if config.family.reads_images() => images.check(config),
-            Self::Tokens(_) => require("inputs", "tokens", false, format_args!("images, which {} reads", config.family)),
-            Self::Images(_) => require("inputs", "images", false, format_args!("tokens, which {} reads", config.family)),
+            Self::Tokens(_) => {
+                require("inputs", "tokens", false, format_args!("images, which {} reads", config.family))
+            }
+            Self::Images(_) => {
+                require("inputs", "images", false, format_args!("tokens, which {} reads", config.family))
+            }
         }
     }
 }
@@ -117,7 +121,12 @@ impl Images {
         let (channels, side) = (config.num_channels(), config.image_size());
         let expected = self.batch_size.saturating_mul(channels * side * side);
         let found = self.pixels.len();
-        require("number of pixels", found, found == expected, format_args!("{expected}, {channels} × {side} × {side} per image"))
+        require(
+            "number of pixels",
+            found,
+            found == expected,
+            format_args!("{expected}, {channels} × {side} × {side} per image"),
+        )
     }
 }
 

@@ -123,8 +123,7 @@ impl<'a> Declare<'a> {
         }
         let std = self.config.initializer_range * scale;
         let weight = self.add(format!("{module}.weight"), axes, Init::Normal(std));
-        let bias =
-            bias.then(|| self.add(format!("{module}.bias"), vec![Axis::produces(outputs)], Init::Zeros));
+        let bias = bias.then(|| self.add(format!("{module}.bias"), vec![Axis::produces(outputs)], Init::Zeros));
         Linear { weight, bias, layout: self.layout }
     }
 

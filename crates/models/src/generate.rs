@@ -79,12 +79,8 @@ impl<'a, D: Kernels> Decoder<'a, D> {
         if config.family.is_llama_style() && !self.tables.as_ref().is_some_and(|tables| tables.hold_for(length)) {
             self.tables = Some(Tables::new(config, length, self.capacity));
         }
-        let tokens = Tokens {
-            input_ids: input_ids.to_vec(),
-            batch_size: self.batch_size,
-            sequence_length,
-            ..Tokens::default()
-        };
+        let tokens =
+            Tokens { input_ids: input_ids.to_vec(), batch_size: self.batch_size, sequence_length, ..Tokens::default() };
         let generating = Generating { caches: &mut self.caches, seen: self.seen };
         let logits =
             self.model.next_logits(self.parameters, &Inputs::Tokens(tokens), self.tables.as_ref(), generating)?;
@@ -218,7 +214,8 @@ mod tests {
     fn tokens_are_drawn_by_their_probabilities_under_every_filter() {
         // Probabilities 0.1, 0.2, 0.3, 0.4.
         let logits = [1.0_f32, 2.0, 3.0, 4.0].map(f32::ln);
-        let cases: [(f32, Option<usize>, Option<f32>, [f32; 4]); 5] = [
+        type Case = (f32, Option<usize>, Option<f32>, [f32; 4]);
+        let cases: [Case; 5] = [
             (1.0, None, None, [0.1, 0.2, 0.3, 0.4]),
             (0.5, None, None, [1.0 / 30.0, 4.0 / 30.0, 9.0 / 30.0, 16.0 / 30.0]),
             (1.0, Some(2), None, [0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0]),

@@ -3,9 +3,9 @@
 //!
 //! Nothing here knows a parameter's name.
 
+use crate::Result;
 use crate::declare::{Linear, Norm, Table};
 use crate::pass::{Pass, Site};
-use crate::Result;
 use ligo_kernels::{Kernels, Matrix, Tape};
 
 /// Attention of one block.

@@ -21,9 +21,18 @@ pub(crate) struct Network {
 /// What turns inputs into the residual stream.
 #[derive(Debug, Clone)]
 pub(crate) enum Embeddings {
-    Tokens { word: Table, position: Option<(Table, Positions)>, token_type: Option<Table>, norm: Option<Norm> },
+    Tokens {
+        word: Table,
+        position: Option<(Table, Positions)>,
+        token_type: Option<Table>,
+        norm: Option<Norm>,
+    },
     /// `tokens` stand before the patches; `position` has a row for each of both.
-    Patches { projection: Linear, tokens: Vec<Table>, position: Table },
+    Patches {
+        projection: Linear,
+        tokens: Vec<Table>,
+        position: Table,
+    },
 }
 
 /// How learned positions are counted.
@@ -154,8 +163,7 @@ impl Network {
             (0..batch * sequence).map(id).collect()
         };
         let rows = ids(&|image, i| i.checked_sub(tokens.len()).map(|patch| image * patches + patch));
-        let token_rows: Vec<Vec<u32>> =
-            (0..tokens.len()).map(|token| ids(&|_, i| (i == token).then_some(0))).collect();
+        let token_rows: Vec<Vec<u32>> = (0..tokens.len()).map(|token| ids(&|_, i| (i == token).then_some(0))).collect();
         let positions = ids(&|_, i| Some(i));
         let mut lookups: Vec<_> = tokens.iter().copied().zip(token_rows.iter().map(Vec::as_slice)).collect();
         lookups.push((*position, &positions));

@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn every_place_of_dropout_has_a_number_of_its_own() {
         let layers = 5;
-        let mut numbers = BTreeSet::from([Site::Embeddings, Site::Classifier, Site::ClassifierOutput].map(Site::number));
+        let mut numbers =
+            BTreeSet::from([Site::Embeddings, Site::Classifier, Site::ClassifierOutput].map(Site::number));
         for layer in 0..layers {
             for site in [Site::AttentionProbabilities, Site::AttentionOutput, Site::MlpOutput] {
                 numbers.insert(site(layer).number());

@@ -98,7 +98,9 @@ impl Space {
     /// The layer that it belongs to, if it does.
     pub fn layer(self) -> Option<usize> {
         match self {
-            Self::Query(l) | Self::Key(l) | Self::Value(l) | Self::Context(l) | Self::Heads(l) | Self::Ffn(l) => Some(l),
+            Self::Query(l) | Self::Key(l) | Self::Value(l) | Self::Context(l) | Self::Heads(l) | Self::Ffn(l) => {
+                Some(l)
+            }
             _ => None,
         }
     }

@@ -16,7 +16,7 @@
 use super::prefix;
 use crate::declare::{Declare, LayerSpaces, Linear};
 use crate::layers::{Attention, Block, Mlp, Order};
-use crate::network::{Embeddings, NetworkHead, Network, Positions, Tops, Transform};
+use crate::network::{Embeddings, Network, NetworkHead, Positions, Tops, Transform};
 use crate::{Head, Init, ModelConfig, Role, Space};
 
 pub(crate) fn declare(declare: &mut Declare<'_>, config: &ModelConfig) -> Network {
@@ -36,8 +36,7 @@ pub(crate) fn declare(declare: &mut Declare<'_>, config: &ModelConfig) -> Networ
         _ => {
             // The bias comes first in the Hub's files.
             let bias = declare.vector("cls.predictions.bias", Space::Vocab, Role::Produces, Init::Zeros);
-            let linear =
-                declare.linear("cls.predictions.transform.dense", Space::Embed, &[Space::Embed], true);
+            let linear = declare.linear("cls.predictions.transform.dense", Space::Embed, &[Space::Embed], true);
             // It feeds the tied decoder alone, whose matrix grows as a producer of Embed: the norm has to be the consumer.
             let norm = declare.layer_norm("cls.predictions.transform.LayerNorm", Role::Consumes);
             NetworkHead::Decoder {

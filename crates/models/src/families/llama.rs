@@ -48,8 +48,7 @@ fn block(declare: &mut Declare<'_>, config: &ModelConfig, prefix: &str, layer: u
         declare.linear(&name("self_attn.v_proj"), Space::Embed, &[value], qkv_bias),
     ];
     let output = declare.linear(&name("self_attn.o_proj"), context, &[Space::Embed], output_bias);
-    let mut head_norm =
-        |module: &str| declare.vector(name(module), Space::HeadDim, Role::Produces, Init::Ones);
+    let mut head_norm = |module: &str| declare.vector(name(module), Space::HeadDim, Role::Produces, Init::Ones);
     let head_norms = (config.family == Family::Qwen3)
         .then(|| (head_norm("self_attn.q_norm.weight"), head_norm("self_attn.k_norm.weight")));
     Block {

@@ -13,8 +13,8 @@ use super::{bert, prefix};
 use crate::declare::Declare;
 use crate::layers::Order;
 use crate::network::{Network, NetworkHead, Positions, Tops, Transform};
-use ligo_kernels::Activation;
 use crate::{Head, Init, ModelConfig, Role, Space};
+use ligo_kernels::Activation;
 
 pub(crate) fn declare(declare: &mut Declare<'_>, config: &ModelConfig) -> Network {
     let prefix = prefix(config, "roberta.");

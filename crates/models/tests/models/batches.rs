@@ -45,7 +45,8 @@ fn a_sequence_longer_than_the_positions_is_refused() {
 
 #[test]
 fn inputs_and_targets_of_another_kind_are_refused() {
-    let classify = |family| Model::new(ModelConfig { head: Some(Head::SequenceClassification), ..config(family) }).unwrap();
+    let classify =
+        |family| Model::new(ModelConfig { head: Some(Head::SequenceClassification), ..config(family) }).unwrap();
     let with = |targets| Batch { inputs: Inputs::Tokens(tokens()), targets };
     let pixels = |mut batch: Batch| {
         if let Inputs::Images(images) = &mut batch.inputs {
@@ -57,9 +58,17 @@ fn inputs_and_targets_of_another_kind_are_refused() {
         (model(Family::Vit), batch(Family::Bert), "inputs is tokens, expected images, which vit reads"),
         (model(Family::Bert), batch(Family::Vit), "inputs is images, expected tokens, which bert reads"),
         (model(Family::Vit), pixels(batch(Family::Vit)), "number of pixels is 95, expected 96, 3 × 4 × 4 per image"),
-        (classify(Family::Bert), with(Targets::Classes(vec![0, 2])), "class 1 is 2, expected -100, or less than num_labels (2)"),
+        (
+            classify(Family::Bert),
+            with(Targets::Classes(vec![0, 2])),
+            "class 1 is 2, expected -100, or less than num_labels (2)",
+        ),
         (classify(Family::Bert), with(Targets::Classes(vec![0])), "number of classes is 1, expected 2"),
-        (classify(Family::Roberta), batch(Family::Roberta), "targets is tokens, expected those of the head sequence-classification: classes"),
+        (
+            classify(Family::Roberta),
+            batch(Family::Roberta),
+            "targets is tokens, expected those of the head sequence-classification: classes",
+        ),
         (model(Family::Gpt2), with(Targets::Unlabelled), "targets is none, expected some, as a loss is asked for"),
     ];
     for (model, batch, expected) in cases {

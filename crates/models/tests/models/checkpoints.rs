@@ -62,9 +62,9 @@ impl Place {
 
     /// Writes tensors as another program would.
     fn store(&self, file: &str, tensors: &[Tensor]) {
-        let views = tensors.iter().map(|Tensor { name, dtype, shape, bytes }| {
-            (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
-        });
+        let views = tensors
+            .iter()
+            .map(|Tensor { name, dtype, shape, bytes }| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
         fs::write(self.file(file), serialize(views, None).unwrap()).unwrap();
     }
 

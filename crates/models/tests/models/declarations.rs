@@ -223,9 +223,7 @@ fn expected(table: &[Row]) -> Vec<(String, Option<usize>, &'static [usize], &'st
     let plain = |row: &Row| (row.0.to_owned(), None, row.1, row.2);
     let mut rows: Vec<_> = table[..first].iter().map(plain).collect();
     for layer in 0..2 {
-        let named = |row: &Row| {
-            (row.0.replace("{}", &layer.to_string()), Some(layer), row.1, row.2)
-        };
+        let named = |row: &Row| (row.0.replace("{}", &layer.to_string()), Some(layer), row.1, row.2);
         rows.extend(table[first..=last].iter().map(named));
     }
     rows.extend(table[last + 1..].iter().map(plain));

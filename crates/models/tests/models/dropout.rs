@@ -5,8 +5,7 @@ use ligo_kernels::{Cpu, NoneTape};
 use ligo_models::{Family, Mode, Model, ModelConfig, Parameters};
 
 /// Families with both kinds of dropout.
-const FAMILIES: [Family; 6] =
-    [Family::Gpt2, Family::Bert, Family::Roberta, Family::Vit, Family::Deit, Family::Cait];
+const FAMILIES: [Family; 6] = [Family::Gpt2, Family::Bert, Family::Roberta, Family::Vit, Family::Deit, Family::Cait];
 
 /// So near 1 that nothing in a small model is kept.
 const ALL: f32 = 0.999_999_9;

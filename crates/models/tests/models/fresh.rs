@@ -5,12 +5,8 @@ use ligo_kernels::{Cpu, NoneTape};
 use ligo_models::{Family, Init, Mode, Model, ModelConfig, Parameters};
 
 fn wide(family: Family, layers: usize) -> Model {
-    let mut config = ModelConfig {
-        hidden_size: 96,
-        num_hidden_layers: layers,
-        intermediate_size: None,
-        ..config(family)
-    };
+    let mut config =
+        ModelConfig { hidden_size: 96, num_hidden_layers: layers, intermediate_size: None, ..config(family) };
     if !family.reads_images() {
         config.vocab_size = 499;
         config.max_position_embeddings = config.positions_for(64);
