@@ -6,6 +6,7 @@
 )]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ligo_models::Family;
 use std::path::PathBuf;
 
 /// The driver of the workspace: runs experiments, shows what they give, checks the code.
@@ -71,7 +72,19 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(Bench),
     /// Run every check: formatting, clippy, unit, integration and doc tests, documentation; stops at the first that fails
-    Test,
+    Test(Test),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Also hold the models against transformers and timm themselves: fixtures made anew, exports loaded, a real checkpoint
+    ///
+    /// Makes a Python environment under target/python and fetches packages and a checkpoint (about a gigabyte) the first time.
+    #[arg(long)]
+    pub(crate) with_python: bool,
+    /// An interpreter that has what crates/models/tests/fixtures/requirements.txt lists [default: one made under target/python]
+    #[arg(long, value_name = "PATH", requires = "with_python")]
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// Which experiment, and where things lie.
@@ -169,7 +182,23 @@ An environment for the peer:
   python3 -m venv .venv
   .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu")]
     Step(BenchStep),
-    /// Serve one process of `bench step`; speaks JSON lines on stdin and stdout
+    /// Time every family's forward pass and training step, text generation, and loading; f32, random weights
+    ///
+    /// With `--peer pytorch` the same models run in transformers (CaiT in timm, ViT and DeiT in both), from the checkpoints that ours
+    /// wrote: first loss, logits and generated tokens must agree with ours. Every model runs in a process of its own, processes
+    /// take turns, figures are medians. Loading is compared with reading the file, each time in a fresh process, with the file in
+    /// the system's memory. Models are written to the directory for temporary files and removed at the end.
+    #[command(after_help = "Examples:
+  cargo xtask bench models
+  cargo xtask bench models --peer pytorch --python .venv/bin/python
+  cargo xtask bench models --only gpt2,llama --part generate
+
+An environment for the peer:
+  python3 -m venv .venv
+  .venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \\
+    -r crates/models/tests/fixtures/requirements.txt")]
+    Models(BenchModels),
+    /// Serve one process of `bench step` or `bench models`; speaks JSON lines on stdin and stdout
     #[command(hide = true)]
     Worker,
 }
@@ -185,7 +214,38 @@ pub(crate) struct BenchStep {
     /// Compare a step of LiGO's operator with a plain step of the same large model, at 4,096 tokens
     #[arg(long, conflicts_with = "peer")]
     pub(crate) operator: bool,
-    /// Run the same step in another engine, in turn with ours
+    #[command(flatten)]
+    pub(crate) turns: BenchTurns,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchModels {
+    /// Only these families: bert, roberta, gpt2, vit, deit, cait, llama, mistral, qwen2, qwen3
+    #[arg(long, value_name = "FAMILY,…", value_delimiter = ',', value_parser = family)]
+    pub(crate) only: Vec<Family>,
+    /// Only these parts
+    #[arg(long, value_name = "PART,…", value_delimiter = ',', value_enum)]
+    pub(crate) part: Vec<Part>,
+    #[command(flatten)]
+    pub(crate) turns: BenchTurns,
+}
+
+impl BenchModels {
+    /// Whether a part is asked for.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.part.is_empty() || self.part.contains(&part)
+    }
+}
+
+fn family(name: &str) -> Result<Family, String> {
+    let names = || Family::ALL.map(Family::name).join(", ");
+    Family::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+/// Who takes turns, and how.
+#[derive(Debug, Args)]
+pub(crate) struct BenchTurns {
+    /// Run the same in another engine, in turn with ours
     #[arg(long, value_enum)]
     pub(crate) peer: Option<Peer>,
     /// The Python interpreter of the peer [default: $VIRTUAL_ENV/bin/python, or python3]
@@ -220,6 +280,20 @@ pub(crate) enum Sizes {
     Quickstart,
     /// Both
     All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Logits of a batch: 8 × 128 tokens of a 6-layer model, 384 wide, or 8 images of 224 × 224
+    Forward,
+    /// A training step on the same: forward, backward, AdamW
+    Step,
+    /// 64 tokens after a prompt of 32, each the likeliest, with a cache: GPT-2 of 124 M parameters, Llama of 100 M
+    Generate,
+    /// A checkpoint of GPT-2 with 124 M parameters in f32, 500 MB
+    Load,
+    /// The same in BF16, 250 MB
+    LoadBf16,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

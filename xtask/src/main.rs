@@ -38,9 +38,10 @@ fn main() -> ExitCode {
         Command::Show(flags) => show::run(&flags),
         Command::Report(flags) => report::run(&flags),
         Command::Data(Data::CrateDocs { data, vocab_size }) => data::run(data, vocab_size),
-        Command::Bench(Bench::Step(flags)) => bench::run(&flags),
+        Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),
+        Command::Bench(Bench::Models(flags)) => bench::models::run(&flags),
         Command::Bench(Bench::Worker) => bench::serve(),
-        Command::Test => test::run(),
+        Command::Test(flags) => test::run(&flags),
     };
     result.unwrap_or_else(|error| {
         output::error(&error);

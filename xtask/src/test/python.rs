@@ -1,0 +1,70 @@
+//! `cargo xtask test --with-python`: the models against `transformers` and `timm` themselves, not against what they once said.
+//!
+//! 1. The fixtures are made anew and compared with those in the repository, so that they cannot rot.
+//! 2. What we write is loaded by `transformers` and `timm`: nothing missing, nothing unexpected, the same outputs.
+//! 3. A real checkpoint, fetched as a Python package, embeds sentences as `transformers` does.
+
+use super::{Check, cargo, check};
+use crate::workspace;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the scripts, their requirements and the fixtures are.
+const SCRIPTS: &str = "crates/models/tests/fixtures";
+/// Where everything is written: swept away by `cargo clean`.
+const SCRATCH: &str = "target/python";
+
+/// The checks, in order; `given` is an interpreter that has what `requirements.txt` lists, else an environment is made.
+pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
+    let scratch = workspace::root().join(SCRATCH);
+    std::fs::create_dir_all(&scratch).with_context(|| format!("{}: cannot be created", scratch.display()))?;
+    let mut checks = Vec::new();
+    let python = match given {
+        Some(path) => path.to_owned(),
+        None => environment(&scratch, &mut checks)?,
+    };
+    let script = |name: &str, arguments: &[&str]| {
+        let name = format!("{SCRIPTS}/{name}");
+        let mut check = check(&python, std::iter::once(name.as_str()).chain(arguments.iter().copied()));
+        check.command.env("PYTHONDONTWRITEBYTECODE", "1");
+        check
+    };
+    let at = |name: &str| format!("{SCRATCH}/{name}");
+
+    let fresh = at("fixtures");
+    checks.push(script("make_fixtures.py", &["--out", &fresh]));
+    checks.push(script("compare.py", &[SCRIPTS, &fresh]));
+
+    let exports = at("exports");
+    let ignored = |test: &str| format!("test --workspace --locked --test models -- --ignored --exact {test}");
+    let mut written = cargo(&ignored("proofs::every_fixture_is_written_for_others_to_load"));
+    written.command.env("LIGO_EXPORTS", workspace::root().join(&exports));
+    checks.push(written);
+    checks.push(script("check_exports.py", &["--all-in", &exports]));
+
+    let real = at("minilm");
+    checks.push(script("minilm.py", &[&real]));
+    let mut embeds = cargo(&ignored("proofs::a_real_checkpoint_embeds_as_in_transformers"));
+    embeds.command.env("LIGO_REAL_CHECKPOINT", workspace::root().join(real).join("reference.json"));
+    checks.push(embeds);
+    Ok(checks)
+}
+
+/// The interpreter of an environment under `scratch`, which is filled by the first check.
+fn environment(scratch: &Path, checks: &mut Vec<Check>) -> Result<PathBuf> {
+    let environment = scratch.join("environment");
+    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !python.is_file() {
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status();
+        let how = "expected Python 3 with its venv module; or name an interpreter by --python";
+        match made {
+            Err(error) => bail!("python3: cannot be started ({error}), {how}"),
+            Ok(status) if !status.success() => bail!("python3 -m venv {}: {status}, {how}", environment.display()),
+            Ok(_) => {}
+        }
+    }
+    let requirements = format!("{SCRIPTS}/requirements.txt");
+    checks.push(check(&python, ["-m", "pip", "install", "--quiet", "--requirement", &requirements]));
+    Ok(python)
+}
