@@ -1,0 +1,92 @@
+//! Text from tokens that come one by one, a character only when it is whole.
+//!
+//! A token of a byte-level vocabulary may end in the middle of a character; decoded by itself that is U+FFFD. What a token reads
+//! as also depends on the one before it (a space, or none). So the last tokens are decoded together, and of their text what is new
+//! and certain is handed on.
+
+use crate::{Result, Tokenizer};
+
+/// The beginning of a character has at most so many bytes, each of which may be shown as a U+FFFD of its own.
+const LONGEST_BEGINNING: usize = 3;
+
+/// Decodes as it goes.
+pub(super) struct TextStream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// Tokens whose text is still looked at; the first `settled` of them have been handed on whole.
+    ids: Vec<u32>,
+    settled: usize,
+    /// Bytes of the text of `ids` that have been handed on.
+    handed_on: usize,
+}
+
+impl<'a> TextStream<'a> {
+    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
+        Self { tokenizer, ids: vec![], settled: 0, handed_on: 0 }
+    }
+
+    /// The text that a token makes certain.
+    pub(super) fn push(&mut self, id: u32) -> Result<String> {
+        self.ids.push(id);
+        let text = self.tokenizer.decode(&self.ids)?;
+        let certain = certain(&text);
+        let piece = self.hand_on(&text, certain);
+        if certain == text.len() {
+            // The tokens before these have no say in what follows.
+            self.ids.drain(..self.settled);
+            self.settled = self.ids.len();
+            self.handed_on = self.tokenizer.decode(&self.ids)?.len();
+        }
+        Ok(piece)
+    }
+
+    /// What is left at the end, be it half a character.
+    pub(super) fn finish(&mut self) -> Result<String> {
+        let text = self.tokenizer.decode(&self.ids)?;
+        Ok(self.hand_on(&text, text.len()))
+    }
+
+    fn hand_on(&mut self, text: &str, end: usize) -> String {
+        let piece = text.get(self.handed_on..end).unwrap_or_default().to_owned();
+        self.handed_on = self.handed_on.max(end);
+        piece
+    }
+}
+
+/// The length of a text without what may be the beginning of a character at its end.
+fn certain(text: &str) -> usize {
+    let unknown = char::REPLACEMENT_CHARACTER;
+    let uncertain = text.chars().rev().take(LONGEST_BEGINNING).take_while(|&c| c == unknown).count();
+    text.len() - uncertain * unknown.len_utf8()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::tests::byte_tokenizer;
+
+    fn pieces(tokenizer: &Tokenizer, bytes: &[u8]) -> Vec<String> {
+        let mut stream = TextStream::new(tokenizer);
+        let mut pieces: Vec<String> = bytes.iter().map(|&b| stream.push(u32::from(b)).unwrap()).collect();
+        pieces.push(stream.finish().unwrap());
+        pieces
+    }
+
+    #[test]
+    fn no_half_character_is_ever_handed_on() {
+        let (_directory, tokenizer) = byte_tokenizer();
+        for text in ["plain", "für die Größe", "今日は", "🦀 and 🐻‍❄️", "a\u{FFFD}b"] {
+            let pieces = pieces(&tokenizer, text.as_bytes());
+            assert_eq!(pieces.concat(), text);
+            let halves = pieces.iter().filter(|piece| piece.contains('\u{FFFD}')).count();
+            assert_eq!(halves, usize::from(text.contains('\u{FFFD}')), "{pieces:?}");
+        }
+        assert_eq!(pieces(&tokenizer, "aü".as_bytes()), ["a", "", "ü", ""]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_come_out_all_the_same() {
+        let (_directory, tokenizer) = byte_tokenizer();
+        let broken = [b'a', 0x80, 0x80, 0x80, 0x80, 0x80, 0xE2, 0x82, b'b', 0xE2];
+        assert_eq!(pieces(&tokenizer, &broken).concat(), String::from_utf8_lossy(&broken));
+    }
+}
