@@ -6,7 +6,7 @@
 
 use super::attention::{Inputs, Part, Plan, forward};
 use super::buffers::{expect, matrix, read, shape_error, size, unwritten, write};
-use super::simd::{dot, exp, max, sum_of, vectorised};
+use super::simd::{exp, fold, max, sum_of, vectorised};
 use crate::{Attention, Cpu, KeyValueCache, Matrix, Result, Visibility};
 use rayon::prelude::*;
 
@@ -114,6 +114,29 @@ fn few(plan: &Plan, inputs: Inputs<'_>) -> Vec<f32> {
     y
 }
 
+/// Products of a query and C keys, all as long as it.
+#[inline(always)]
+fn products<const C: usize>(q: &[f32], keys: [&[f32]; C]) -> [f32; C] {
+    let (chunks, rest) = q.as_chunks::<16>();
+    let keys = keys.map(|key| key[..q.len()].as_chunks::<16>());
+    let mut lanes = [[0.0; 16]; C];
+    for (n, q) in chunks.iter().enumerate() {
+        let keys = keys.map(|(chunks, _)| &chunks[n]);
+        for i in 0..16 {
+            for c in 0..C {
+                lanes[c][i] = q[i].mul_add(keys[c][i], lanes[c][i]);
+            }
+        }
+    }
+    let mut sums = lanes.map(|lanes| fold(lanes, |a, b| a + b));
+    for (i, q) in rest.iter().enumerate() {
+        for c in 0..C {
+            sums[c] = q.mul_add(keys[c].1[i], sums[c]);
+        }
+    }
+    sums
+}
+
 /// `out += Σ_j weights_j · values_j`, whose rows are `stride` apart, over L columns from `column` on.
 #[inline(always)]
 fn mix<const L: usize>(weights: &[f32], values: &[f32], stride: usize, column: usize, out: &mut [f32]) {
@@ -134,8 +157,14 @@ vectorised! {
         for first in (0..count).step_by(BLOCK) {
             for (q, scores) in q.chunks_exact(e).zip(scores.chunks_exact_mut(count)) {
                 let scores = &mut scores[first..count.min(first + BLOCK)];
-                for (score, key) in scores.iter_mut().zip(keys[first * stride..].chunks(stride)) {
-                    *score = scale * dot(q, &key[..e]);
+                let key = |j: usize| &keys[(first + j) * stride..][..e];
+                let (fours, rest) = scores.as_chunks_mut::<4>();
+                for (n, scores) in fours.iter_mut().enumerate() {
+                    let keys = std::array::from_fn(|j| key(4 * n + j));
+                    *scores = products(q, keys).map(|product| scale * product);
+                }
+                for (j, score) in rest.iter_mut().enumerate() {
+                    *score = scale * products(q, [key(4 * fours.len() + j)])[0];
                 }
             }
         }

@@ -70,10 +70,10 @@ pub(super) fn level() -> Level {
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.
 pub(super) const LANES: usize = 32;
 
-/// The lanes joined to one number, in a fixed order.
+/// The lanes, a power of two, joined to one number in a fixed order.
 #[inline(always)]
-pub(super) fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut width = LANES / 2;
+pub(super) fn fold<const N: usize>(mut lanes: [f32; N], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = N / 2;
     while width > 0 {
         for i in 0..width {
             lanes[i] = join(lanes[i], lanes[i + width]);
