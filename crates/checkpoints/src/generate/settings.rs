@@ -147,11 +147,11 @@ fn passed_over(file: &Map<String, Value>) -> Vec<String> {
         Some(Value::Array(list)) => !list.is_empty(),
         Some(_) => true,
     });
-    let said = |key: &&str| match &file[*key] {
-        Value::Array(_) | Value::Object(_) => (*key).to_owned(),
+    let said = |&key: &&str| match &file[key] {
+        Value::Array(_) | Value::Object(_) => key.to_owned(),
         value => format!("{key} = {value}"),
     };
-    numbers.map(|(key, _)| key).chain(others).map(|key| said(&key)).collect()
+    numbers.map(|(key, _)| key).chain(others).map(said).collect()
 }
 
 #[cfg(test)]

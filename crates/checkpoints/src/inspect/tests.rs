@@ -168,7 +168,8 @@ fn what_is_missing_unexpected_or_contradicts_is_part_of_the_answer() {
 #[test]
 fn the_tokenizer_is_held_against_the_vocabulary() {
     let words = |n: usize| (0..n).map(|i| format!("w{i}\n")).collect::<String>();
-    let cases: [(&[(&str, String)], Option<usize>, Option<&str>); 4] = [
+    type Case<'a> = (&'a [(&'a str, String)], Option<usize>, Option<&'a str>);
+    let cases: [Case; 4] = [
         (&[], None, Some("there is none")),
         (&[("vocab.txt", words(9))], Some(9), None),
         (

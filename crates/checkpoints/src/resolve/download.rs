@@ -181,7 +181,7 @@ impl Fetch<'_> {
                         self.hub.cache.display()
                     )));
                 }
-                Err(Failure::Unreachable(_)) => std::thread::sleep(Duration::from_millis(250 << tries)),
+                Err(Failure::Unreachable(_)) => std::thread::sleep(self.hub.pause * (1 << tries)),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{CheckpointError, Result};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The Hub as this process sees it.
 ///
@@ -19,6 +20,8 @@ pub struct Hub {
     pub(super) cache: PathBuf,
     pub(super) token: Option<String>,
     pub(super) offline: bool,
+    /// How long to wait before a file that broke off is tried again; each time twice as long.
+    pub(super) pause: Duration,
 }
 
 impl std::fmt::Debug for Hub {
@@ -71,6 +74,7 @@ impl Hub {
             cache,
             token: token.filter(|_| !is_set(&["HF_HUB_DISABLE_IMPLICIT_TOKEN"])),
             offline: is_set(&["HF_HUB_OFFLINE"]) || is_set(&["TRANSFORMERS_OFFLINE"]),
+            pause: Duration::from_millis(500),
         })
     }
 
@@ -138,7 +142,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("token"), "hf_file\n").unwrap();
         let path = home.path().to_str().unwrap();
-        let cases: [(&[(&str, &str)], Option<&str>); 5] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: [Case; 5] = [
             (&[("HF_HOME", path)], Some("hf_file")),
             (&[("HF_HOME", path), ("HF_TOKEN", "hf_variable")], Some("hf_variable")),
             (&[("HF_HOME", path), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], None),

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 fn files(names: &[&str]) -> BTreeMap<String, Vec<u8>> {
     names.iter().map(|name| ((*name).to_owned(), format!("contents of {name}").into_bytes())).collect()
@@ -30,7 +31,7 @@ fn single() -> Behaviour {
 }
 
 fn hub(endpoint: &str, cache: &Path) -> Hub {
-    Hub { endpoint: endpoint.to_owned(), cache: cache.to_owned(), token: None, offline: false }
+    Hub { endpoint: endpoint.to_owned(), cache: cache.to_owned(), token: None, offline: false, pause: Duration::ZERO }
 }
 
 fn resolved(hub: &Hub, reference: &str) -> std::result::Result<PathBuf, String> {

@@ -147,7 +147,8 @@ fn a_tokenizer_file_comes_first_and_neither_cuts_nor_pads() {
 #[test]
 fn what_is_no_tokenizer_is_told_with_its_file() {
     let bert = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n";
-    let cases: [(Family, usize, &[(&str, &str)], &str); 9] = [
+    type Case<'a> = (Family, usize, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case; 9] = [
         (Family::Gpt2, 5, &[], "found no tokenizer, expected tokenizer.json or vocab.json and merges.txt"),
         (
             Family::Llama,
