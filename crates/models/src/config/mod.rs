@@ -176,7 +176,11 @@ impl ModelConfig {
 
     /// What stands on top.
     pub fn head(&self) -> Head {
-        self.head.unwrap_or(self.family.heads()[0])
+        self.head.unwrap_or(match (self.family, self.naming) {
+            // timm's has both classifiers.
+            (Family::Deit, Naming::Timm) => Head::DistilledImageClassification,
+            (family, _) => family.heads()[0],
+        })
     }
 
     /// Inner width of the MLP.

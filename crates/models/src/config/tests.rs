@@ -136,7 +136,15 @@ fn every_size_and_option_that_cannot_work_is_refused_by_name() {
         ("vit", "patch_size", |c| c.patch_size = Some(0), "found 0"),
         ("vit", "num_class_layers", |c| c.num_class_layers = Some(1), "only CaiT"),
         ("vit", "layer_norm_eps", |c| (c.naming, c.layer_norm_eps) = (Naming::Timm, Some(1e-12)), "expected 1e-6"),
-        ("deit", "head", |c| c.naming = Naming::Timm, "distilled-image-classification or none"),
+        (
+            "deit",
+            "head",
+            |c| {
+                c.naming = Naming::Timm;
+                c.head = Some(Head::ImageClassification);
+            },
+            "distilled-image-classification or none",
+        ),
         ("cait", "hidden_act", |c| c.hidden_act = Some(Activation::Relu), "found Relu, expected gelu"),
         ("cait", "naming", |c| c.naming = Naming::Hub, "found hub, expected timm"),
         ("cait", "class_intermediate_size", |c| c.class_intermediate_size = Some(0), "found 0"),

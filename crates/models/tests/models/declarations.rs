@@ -180,9 +180,8 @@ fn all() -> Vec<ModelConfig> {
         })
     };
     let mut configs: Vec<ModelConfig> = Family::ALL.into_iter().flat_map(with_heads).collect();
-    configs.push(ModelConfig { naming: Naming::Timm, ..config(Family::Vit) });
-    let head = Some(Head::DistilledImageClassification);
-    configs.push(ModelConfig { naming: Naming::Timm, head, ..config(Family::Deit) });
+    let timm = |family| ModelConfig { naming: Naming::Timm, ..config(family) };
+    configs.extend([Family::Vit, Family::Deit].map(timm));
     configs
 }
 
