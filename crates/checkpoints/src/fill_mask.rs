@@ -71,26 +71,27 @@ impl<D: Kernels> Loaded<D> {
         let vocabulary = self.model.config().vocab_size;
         let fill = |&position: &usize| FilledMask {
             position,
-            candidates: likeliest(&logits[position * vocabulary..][..vocabulary], top)
+            // An id that is no token is a row with which the vocabulary was padded.
+            candidates: likeliest(&logits[position * vocabulary..][..vocabulary])
                 .filter_map(|(id, probability)| candidate(&self.tokenizer, &text, &encoded, position, id, probability))
+                .take(top)
                 .collect(),
         };
         Ok(masks.iter().map(fill).collect())
     }
 }
 
-/// The ids of the largest logits with their probabilities, largest first.
-fn likeliest(logits: &[f32], top: usize) -> impl Iterator<Item = (u32, f64)> {
+/// All ids with their probabilities, likeliest first.
+fn likeliest(logits: &[f32]) -> impl Iterator<Item = (u32, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = move |logit: f32| f64::from(logit - largest).exp();
     let sum: f64 = logits.iter().map(|&logit| weight(logit)).sum();
     let mut all: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
     all.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    all.truncate(top);
     all.into_iter().map(move |(id, logit)| (id, weight(logit) / sum))
 }
 
-/// None for an id that is no token: a row with which the vocabulary was padded.
+/// None for an id that is no token.
 fn candidate(
     tokenizer: &Tokenizer,
     text: &str,
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn probabilities_are_those_of_all_tokens() {
         let logits = [1.0_f32, 4.0, 2.0, 3.0].map(f32::ln);
-        let found: Vec<(u32, f64)> = likeliest(&logits, 3).collect();
+        let found: Vec<(u32, f64)> = likeliest(&logits).take(3).collect();
         assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3, 2]);
         for ((_, found), expected) in found.iter().zip([0.4, 0.3, 0.2]) {
             assert!((found - expected).abs() < 1e-6, "{found}");

@@ -68,15 +68,14 @@ impl<D: Kernels> Loaded<D> {
     ) -> Result<Generated> {
         require(&self.checkpoint, Head::CausalLm)?;
         let mut ids = self.prompt(prompt)?;
-        let prompt_tokens = ids.len();
-        let room = self.room_after(prompt_tokens)?;
+        let (prompt_tokens, room) = (ids.len(), self.room_after(ids.len())?);
         let most = settings.max_new_tokens.min(room);
         let seed = settings.sampling.seed.wrapping_add(sample);
         let mut sampler = Sampler::new(Sampling { seed, ..settings.sampling.clone() })?;
         // The last new token is never read.
         let capacity = prompt_tokens + most.saturating_sub(1);
         let mut decoder = Decoder::new(&self.model, &self.parameters, &self.device, 1, capacity)?;
-        let mut stream = TextStream::new(&self.tokenizer);
+        let mut stream = TextStream::after(&self.tokenizer, &ids)?;
 
         let (start, mut first, mut new_tokens) = (Instant::now(), Duration::ZERO, 0);
         let end = loop {
@@ -103,6 +102,15 @@ impl<D: Kernels> Loaded<D> {
             _ = listen(&rest);
         }
         Ok(Generated { prompt_tokens, new_tokens, prompt_time: first, time, end })
+    }
+
+    /// How many tokens a prompt is, if the model can go on from it.
+    ///
+    /// # Errors
+    /// As [`Loaded::generate`] for its prompt.
+    pub fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        let tokens = self.prompt(prompt)?.len();
+        self.room_after(tokens).map(|_| tokens)
     }
 
     /// The ids of a prompt; of an empty one the token that begins a text.

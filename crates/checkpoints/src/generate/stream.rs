@@ -8,6 +8,8 @@ use crate::{Result, Tokenizer};
 
 /// The beginning of a character has at most so many bytes, each of which may be shown as a U+FFFD of its own.
 const LONGEST_BEGINNING: usize = 3;
+/// Enough of a prompt's tokens to know how the next one reads.
+const CONTEXT: usize = 8;
 
 /// Decodes as it goes.
 pub(super) struct TextStream<'a> {
@@ -20,8 +22,11 @@ pub(super) struct TextStream<'a> {
 }
 
 impl<'a> TextStream<'a> {
-    pub(super) fn new(tokenizer: &'a Tokenizer) -> Self {
-        Self { tokenizer, ids: vec![], settled: 0, handed_on: 0 }
+    /// A stream that goes on from the tokens of a prompt, whose text is not handed on.
+    pub(super) fn after(tokenizer: &'a Tokenizer, prompt: &[u32]) -> Result<Self> {
+        let ids = prompt[prompt.len().saturating_sub(CONTEXT)..].to_vec();
+        let handed_on = tokenizer.decode(&ids)?.len();
+        Ok(Self { tokenizer, settled: ids.len(), ids, handed_on })
     }
 
     /// The text that a token makes certain.
@@ -62,10 +67,11 @@ fn certain(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::tests::byte_tokenizer;
+    use crate::tokenizer::tests::{byte_tokenizer, opened};
+    use ligo_models::Family;
 
     fn pieces(tokenizer: &Tokenizer, bytes: &[u8]) -> Vec<String> {
-        let mut stream = TextStream::new(tokenizer);
+        let mut stream = TextStream::after(tokenizer, &[]).unwrap();
         let mut pieces: Vec<String> = bytes.iter().map(|&b| stream.push(u32::from(b)).unwrap()).collect();
         pieces.push(stream.finish().unwrap());
         pieces
@@ -81,6 +87,22 @@ mod tests {
             assert_eq!(halves, usize::from(text.contains('\u{FFFD}')), "{pieces:?}");
         }
         assert_eq!(pieces(&tokenizer, "aü".as_bytes()), ["a", "", "ü", ""]);
+    }
+
+    #[test]
+    fn a_word_after_a_prompt_has_its_space() {
+        // A tokenizer that marks where words begin, and leaves the mark out where a text does.
+        let file = r#"{ "version": "1.0", "added_tokens": [],
+            "pre_tokenizer": { "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true },
+            "decoder": { "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true },
+            "model": { "type": "WordLevel", "vocab": { "▁once": 0, "▁upon": 1, "s": 2 }, "unk_token": "s" } }"#;
+        let (_directory, tokenizer) = opened(Family::Gpt2, 3, &[("tokenizer.json", file.into())]);
+        let said = |prompt: &[u32]| {
+            let mut stream = TextStream::after(&tokenizer, prompt).unwrap();
+            [1, 2, 0].map(|id| stream.push(id).unwrap())
+        };
+        assert_eq!(said(&[0]), [" upon", "s", " once"]);
+        assert_eq!(said(&[]), ["upon", "s", " once"]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl fmt::Display for Inspection {
         }
         let along: Vec<String> = self.companions.iter().map(|path| path.display().to_string()).collect();
         line(f, "travel along", &if along.is_empty() { "nothing".into() } else { along.join(", ") })?;
-        line(f, "loads", self.problem.as_deref().unwrap_or("yes"))?;
+        line(f, "loads", self.problem.as_deref().unwrap_or("yes, by names, shapes and types"))?;
 
         writeln!(f, "\n{:<24}{:>12}{:>10}", "module", "parameters", "share")?;
         for (kind, count) in &self.modules {
@@ -119,7 +119,7 @@ fn tokenizer(check: &TokenizerCheck, config: &ModelConfig) -> String {
         (Some(file), _, Some(problem)) => format!("{file}: {problem}"),
         (Some(file), Some(ids), None) if ids == config.vocab_size => format!("{file}, {ids} ids: fits"),
         (Some(file), Some(ids), None) => {
-            format!("{file}, {ids} ids: fits, {} rows of the vocabulary are unused", config.vocab_size - ids)
+            format!("{file}, {ids} ids: fits, {} of {} rows unused", config.vocab_size - ids, config.vocab_size)
         }
         (_, _, problem) => problem.clone().unwrap_or_default(),
     }

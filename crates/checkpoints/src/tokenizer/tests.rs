@@ -51,7 +51,12 @@ fn byte_vocabulary(more: &[&str]) -> String {
 /// A GPT-2 tokenizer whose ids are bytes.
 pub(crate) fn byte_tokenizer() -> (tempfile::TempDir, Tokenizer) {
     let files = [("vocab.json", byte_vocabulary(&["<|endoftext|>"])), ("merges.txt", "#version: 0.2\n".into())];
-    let directory = checkpoint(Family::Gpt2, 257, &files);
+    opened(Family::Gpt2, 257, &files)
+}
+
+/// The tokenizer of a checkpoint with these files.
+pub(crate) fn opened(family: Family, vocab_size: usize, files: &[(&str, String)]) -> (tempfile::TempDir, Tokenizer) {
+    let directory = checkpoint(family, vocab_size, files);
     let tokenizer = open(directory.path()).unwrap();
     (directory, tokenizer)
 }
