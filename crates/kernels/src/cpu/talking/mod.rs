@@ -8,22 +8,21 @@
 //! `dV = (T ∘ dropout)ᵀ dO`, `dP = W_afterᵀ dT`, `dZ = P ∘ (dP − Σ dP ∘ P)`, `dR = W_beforeᵀ dZ/√E`, `dQ = dR K`, `dK = dRᵀ Q`,
 //! `dW_after = dT Pᵀ`, `db_after = Σ dT`, `dW_before = dZ Rᵀ/√E`. There a task is one sequence.
 
+mod mix;
+
 use super::attention::Plan;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::linear::add_partials;
 use super::matmul::{Target, View, product_here};
 use super::simd::{dot, exp, max, sum_of, vectorised};
 use crate::{Attention, Cpu, Layout, Linear, Matrix, Result, Tape, Visibility};
+use mix::{LANES, Mix, MixGradients, add_products, add_sums, mix, transpose};
 use rayon::prelude::*;
 
 const OP: &str = "talking_attention";
 
 /// Scores of all heads that a block of queries may have.
 const SCORES: usize = if cfg!(test) { 100 } else { 48 << 10 };
-/// Columns of scores that are mixed at a time; the scores of a head are filled up to a multiple of it, with zeros at first.
-const LANES: usize = 32;
-
 /// See [`crate::Kernels::talking_attention`].
 pub(super) fn talking_attention<T: Tape<f32, Cpu>>(
     tape: &mut T,
@@ -91,64 +90,6 @@ fn check(qkv: &Matrix<Cpu>, spec: &Attention<'_>) -> Result<Plan> {
     }
     expect(OP, "packed queries, keys and values", size(qkv), (plan.batch * plan.keys, 3 * plan.width()))?;
     Ok(plan)
-}
-
-/// One linear map across the heads.
-struct Mix {
-    /// `[A, A]`, a row for each output.
-    weight: Vec<f32>,
-    /// Its transpose.
-    transposed: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Mix {
-    fn new(name: &str, map: &Linear<'_, Cpu>, heads: usize) -> Result<Self> {
-        let weight = format!("weight of the map {name} the softmax");
-        expect(OP, &weight, size(map.weight), (heads, heads))?;
-        let bias = match map.bias {
-            Some(bias) => {
-                let what = format!("bias of the map {name} the softmax");
-                expect(OP, &what, size(bias), (1, heads))?;
-                read(OP, &what, bias)?.to_vec()
-            }
-            None => vec![0.0; heads],
-        };
-        let stored = read(OP, &weight, map.weight)?;
-        let (weight, transposed) = match map.layout {
-            Layout::OutIn => (stored.to_vec(), transpose(stored, heads)),
-            Layout::InOut => (transpose(stored, heads), stored.to_vec()),
-        };
-        Ok(Self { weight, transposed, bias })
-    }
-}
-
-fn transpose(square: &[f32], side: usize) -> Vec<f32> {
-    (0..side * side).map(|i| square[i % side * side + i / side]).collect()
-}
-
-/// The gradients of both mixes; weights `[A, A]`, a row for each output.
-struct MixGradients {
-    before: Vec<f32>,
-    after: Vec<f32>,
-    after_bias: Vec<f32>,
-}
-
-impl MixGradients {
-    fn zeros(heads: usize) -> Self {
-        Self { before: vec![0.0; heads * heads], after: vec![0.0; heads * heads], after_bias: vec![0.0; heads] }
-    }
-
-    /// Their sum, in their order.
-    fn sum(heads: usize, partials: Vec<Self>) -> Self {
-        let mut sums = Self::zeros(heads);
-        for partial in partials {
-            add_partials(&mut sums.before, Mode::Add, &[partial.before]);
-            add_partials(&mut sums.after, Mode::Add, &[partial.after]);
-            add_partials(&mut sums.after_bias, Mode::Add, &[partial.after_bias]);
-        }
-        sums
-    }
 }
 
 struct Talking {
@@ -278,62 +219,7 @@ impl Talking {
     }
 }
 
-/// `sums[o][i] += scale · Σ a_o · b_i` over all columns of `[A, stride]` each.
-fn add_products(a: &[f32], b: &[f32], stride: usize, scale: f32, sums: &mut [f32]) {
-    let heads = a.len() / stride;
-    let (a, b) = (View::new(a, heads, stride), View::new(b, heads, stride));
-    product_here(Target::new(sums, heads, heads), Mode::Add, scale, a, b.t());
-}
-
-/// Outputs `first..first + O` of [`mix`].
-#[inline(always)]
-fn mix_some<const O: usize>(
-    first: usize,
-    (weight, scale, bias): (&[f32], f32, Option<&[f32]>),
-    x: &[f32],
-    stride: usize,
-    y: &mut [f32],
-) {
-    let heads = x.len() / stride;
-    for column in (0..stride).step_by(LANES) {
-        let mut sums = [[0.0; LANES]; O];
-        for (i, x) in x.chunks_exact(stride).enumerate() {
-            let x = &x[column..][..LANES];
-            for o in 0..O {
-                let w = scale * weight[(first + o) * heads + i];
-                for l in 0..LANES {
-                    sums[o][l] = w.mul_add(x[l], sums[o][l]);
-                }
-            }
-        }
-        for o in 0..O {
-            let bias = bias.map_or(0.0, |bias| bias[first + o]);
-            let y = &mut y[(first + o) * stride + column..][..LANES];
-            for l in 0..LANES {
-                y[l] = sums[o][l] + bias;
-            }
-        }
-    }
-}
-
 vectorised! {
-    /// `y_o = scale · Σ_i weight[o][i] x_i + bias_o`; x and y are `[A, stride]`.
-    fn mix(weight: &[f32], scale: f32, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
-        let heads = weight.len().isqrt();
-        let stride = x.len() / heads;
-        let mut first = 0;
-        while first < heads {
-            let map = (weight, scale, bias);
-            match heads - first {
-                4.. => mix_some::<4>(first, map, x, stride, y),
-                3 => mix_some::<3>(first, map, x, stride, y),
-                2 => mix_some::<2>(first, map, x, stride, y),
-                _ => mix_some::<1>(first, map, x, stride, y),
-            }
-            first += 4;
-        }
-    }
-
     /// Softmax of each row.
     fn softmax(scores: &mut [f32], keys: usize) {
         for row in scores.chunks_exact_mut(keys) {
@@ -355,12 +241,5 @@ vectorised! {
     /// Multiplies the run of elements from `first` on by their multipliers.
     fn drop_run(dropout: super::dropout::Mask, first: u64, x: &mut [f32]) {
         dropout.for_each(first, x.len(), |i, m| x[i] *= m);
-    }
-
-    /// `sums_h += Σ x_h` over the columns of `[A, stride]`.
-    fn add_sums(x: &[f32], stride: usize, sums: &mut [f32]) {
-        for (sum, x) in sums.iter_mut().zip(x.chunks_exact(stride)) {
-            *sum += sum_of(x, |v| v);
-        }
     }
 }
