@@ -51,6 +51,34 @@ impl Expansion {
         Self::Select { from: from.collect(), scale: None }
     }
 
+    /// The map of a space in which every unit stands `times` times side by side: copy r of a large unit takes from copy r of the
+    /// small units that the unit itself takes from. Its own spaces have the sizes `small` and `large`.
+    ///
+    /// So heads that share values follow their value head, each for itself.
+    pub fn repeated(&self, small: SpaceSize, large: SpaceSize, times: usize) -> Self {
+        let copies =
+            |unit| (0..times).flat_map(move |copy| (0..large.unit).map(move |o| (unit * large.unit + o, copy)));
+        let coordinates = || (0..large.units).flat_map(copies);
+        let place = |j: usize, copy: usize| (j / small.unit * times + copy) * small.unit + j % small.unit;
+        match self {
+            Self::Keep => Self::Keep,
+            Self::Select { from, scale } => Self::Select {
+                from: coordinates().map(|(i, copy)| from[i].map(|j| place(j, copy))).collect(),
+                scale: scale.as_ref().map(|scale| coordinates().map(|(i, _)| scale[i]).collect()),
+            },
+            Self::Dense { matrix, small: width } => {
+                let wide = width * times;
+                let mut repeated = vec![0.0; large.width() * times * wide];
+                for (row, (i, copy)) in repeated.chunks_exact_mut(wide).zip(coordinates()) {
+                    for (j, &weight) in matrix[i * width..][..*width].iter().enumerate() {
+                        row[place(j, copy)] = weight;
+                    }
+                }
+                Self::Dense { matrix: repeated, small: wide }
+            }
+        }
+    }
+
     /// Whether it maps `small` coordinates to `large` ones.
     pub(crate) fn check(&self, space: &str, small: usize, large: usize) -> Result<()> {
         let wrong = |found: String, expected: String| {
@@ -169,6 +197,29 @@ mod tests {
         for (small, large, expected) in cases {
             assert_eq!(Expansion::pad(small, large), Expansion::Select { from: expected, scale: None }, "{small:?}");
         }
+    }
+
+    #[test]
+    fn repeated_units_take_from_the_copy_of_their_own_number() {
+        let size = |units| SpaceSize { units, unit: 2 };
+        // Units of 2: [0 1] [2 3] become [2 3] [0 1] [2 3]; twice side by side [0 1] [2 3] | [4 5] [6 7].
+        let scale = Some(vec![0.5, 0.5, 1.0, 1.0, 0.5, 0.5]);
+        let once = Expansion::Select { from: [2, 3, 0, 1, 2, 3].map(Some).into(), scale };
+        let from = [4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7].map(Some).into();
+        let scale = Some([0.5; 4].into_iter().chain([1.0; 4]).chain([0.5; 4]).collect());
+        let twice = once.repeated(size(2), size(3), 2);
+        assert_eq!(twice, Expansion::Select { from, scale });
+
+        let dense = |map: &Expansion, small: usize| {
+            let Expansion::Select { from, scale: Some(scale) } = map else { panic!("a scaled selection") };
+            let row =
+                |(j, s): (&Option<usize>, &f32)| (0..small).map(|k| if *j == Some(k) { *s } else { 0.0 }).collect();
+            Expansion::Dense {
+                matrix: from.iter().zip(scale).flat_map(|pair| -> Vec<f32> { row(pair) }).collect(),
+                small,
+            }
+        };
+        assert_eq!(dense(&once, 4).repeated(size(2), size(3), 2), dense(&twice, 8));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Entry by entry this is PAPER.md Eq. 8 with constant factors, `W_new_i = Σ_j w_ij B_j W_j A_jᵀ`. It runs once, on the host.
 
 use crate::expansion::{Source, expand};
+use crate::width::sizes;
 use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Result, WidthMap, check_growth};
 use dfdx::tensor::TensorFromVec;
 use ligo_kernels::{KernelError, Kernels, Matrix};
@@ -94,7 +95,8 @@ impl LinearGrowth {
         let mut sources = Vec::new();
         let mut offset = 0;
         for &space in &axis.spaces {
-            let (from, to) = (small.space(space).width(), large.space(space).width());
+            let (from, to) = sizes(space, small, large);
+            let (from, to) = (from.width(), to.width());
             let expansion = self.width.get(space).map_or(&Expansion::Keep, |map| map.expansion(axis.role));
             expansion.check(&space.to_string(), from, to)?;
             sources.extend(expansion.sources(offset, from));

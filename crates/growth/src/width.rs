@@ -1,7 +1,7 @@
 //! A width growth: one pair of expansions for each space that grows.
 
-use crate::{Expansion, Result};
-use ligo_models::{ModelConfig, Role, Space, SpaceSize};
+use crate::{Expansion, Result, check_growth};
+use ligo_models::{Family, ModelConfig, Role, Space, SpaceSize};
 use std::collections::BTreeMap;
 
 /// How one space grows: the map for whatever produces it (B) and its partner for whatever consumes it (A).
@@ -36,6 +36,15 @@ impl SpaceMap {
         }
     }
 
+    /// Of a space in which every unit of `space` stands `times` times side by side.
+    fn repeated(&self, space: Space, small: SpaceSize, large: SpaceSize, times: usize) -> Result<Self> {
+        let repeated = |map: &Expansion| -> Result<Expansion> {
+            map.check(&space.to_string(), small.width(), large.width())?;
+            Ok(map.repeated(small, large, times))
+        };
+        Ok(Self { produce: repeated(&self.produce)?, consume: repeated(&self.consume)? })
+    }
+
     /// The map for an axis of that role.
     pub fn expansion(&self, role: Role) -> &Expansion {
         match role {
@@ -60,20 +69,39 @@ impl WidthMap {
     }
 
     /// Asks `map` for each space whose size differs between the two models, `Embed` first, then layer by layer `Query`, `Key`,
-    /// `Value`, `Ffn`. It is told the space, its small and its large size.
+    /// `Value`, `Heads` (where talking heads mix them) and `Ffn`; CaiT's class-attention layers are the last. It is told the
+    /// space, its small and its large size.
+    ///
+    /// `Context` is not asked for: where query heads share value heads, each follows the map of its value head.
     ///
     /// # Errors
-    /// Whatever `map` reports.
+    /// As [`check_growth`]; whatever `map` reports; [`crate::GrowthError::Map`] if a map of values does not fit them.
     pub fn per_space(
         small: &ModelConfig,
         large: &ModelConfig,
         mut map: impl FnMut(Space, SpaceSize, SpaceSize) -> Result<SpaceMap>,
     ) -> Result<Self> {
-        let in_layer = |l| [Space::Query(l), Space::Key(l), Space::Value(l), Space::Ffn(l)];
-        let spaces = [Space::Embed].into_iter().chain((0..small.num_hidden_layers).flat_map(in_layer));
+        check_growth(small, large)?;
+        let talking = |l| small.family == Family::Cait && l < small.num_hidden_layers;
+        let in_layer = |l| {
+            let heads = talking(l).then_some(Space::Heads(l));
+            [Space::Query(l), Space::Key(l), Space::Value(l)].into_iter().chain(heads).chain([Space::Ffn(l)])
+        };
+        let layers = small.num_hidden_layers + small.num_class_layers();
+        let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
         let mut maps = BTreeMap::new();
-        for space in spaces.filter(|&space| small.space(space) != large.space(space)) {
-            maps.insert(space, map(space, small.space(space), large.space(space))?);
+        for space in [Space::Embed].into_iter().chain((0..layers).flat_map(in_layer)) {
+            let (from, to) = sizes(space, small, large);
+            if from == to {
+                continue;
+            }
+            let map = map(space, from, to)?;
+            if let Space::Value(layer) = space
+                && sharing > 1
+            {
+                maps.insert(Space::Context(layer), map.repeated(space, from, to, sharing)?);
+            }
+            maps.insert(space, map);
         }
         Ok(Self { maps })
     }
@@ -84,9 +112,69 @@ impl WidthMap {
     }
 }
 
+/// How large a space of the small model is there, and in the large model.
+///
+/// CaiT's class-attention layers are counted on from the layers before them, whose number may have grown.
+pub(crate) fn sizes(space: Space, small: &ModelConfig, large: &ModelConfig) -> (SpaceSize, SpaceSize) {
+    let in_large = match space.layer() {
+        Some(layer) if layer >= small.num_hidden_layers => {
+            space.in_layer(layer - small.num_hidden_layers + large.num_hidden_layers)
+        }
+        _ => space,
+    };
+    (small.space(space), large.space(in_large))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::config;
+
+    fn asked(small: &ModelConfig, large: &ModelConfig) -> (Vec<(Space, usize, usize)>, WidthMap) {
+        let mut asked = Vec::new();
+        let map = WidthMap::per_space(small, large, |space, small, large| {
+            asked.push((space, small.width(), large.width()));
+            Ok(SpaceMap::tied(Expansion::pad(small, large)))
+        });
+        (asked, map.unwrap())
+    }
+
+    #[test]
+    fn spaces_are_asked_for_in_order_and_class_layers_with_their_own_widths() {
+        use Space::{Embed, Ffn, Heads, Key, Query, Value};
+        let (gpt2, _) = asked(&config(Family::Gpt2, 1, 8, 2), &config(Family::Gpt2, 3, 12, 3));
+        assert_eq!(gpt2, [(Embed, 8, 12), (Query(0), 8, 12), (Key(0), 8, 12), (Value(0), 8, 12), (Ffn(0), 32, 48)]);
+
+        let cait = |layers, class_ffn, hidden, heads| {
+            let one = ModelConfig { num_class_layers: Some(1), ..config(Family::Cait, layers, hidden, heads) };
+            ModelConfig { class_intermediate_size: Some(class_ffn), ..one }
+        };
+        let (cait, _) = asked(&cait(1, 5, 8, 2), &cait(2, 7, 12, 3));
+        let layer = |l| [(Query(l), 8, 12), (Key(l), 8, 12), (Value(l), 8, 12)];
+        let mut expected = vec![(Embed, 8, 12)];
+        expected.extend(layer(0));
+        expected.extend([(Heads(0), 2, 3), (Ffn(0), 32, 48)]);
+        expected.extend(layer(1));
+        expected.push((Ffn(1), 5, 7));
+        assert_eq!(cait, expected);
+    }
+
+    #[test]
+    fn heads_that_share_values_follow_their_value_head() {
+        let grouped = |hidden, heads| {
+            let config = config(Family::Llama, 1, hidden, heads);
+            ModelConfig { num_key_value_heads: Some(heads / 2), head_dim: Some(2), ..config }
+        };
+        let (asked, map) = asked(&grouped(8, 2), &grouped(8, 4));
+        assert_eq!(asked, [(Space::Query(0), 4, 8), (Space::Key(0), 2, 4), (Space::Value(0), 2, 4)]);
+        let first_group = (0..8).map(|i| (i < 4).then_some(i)).collect();
+        let expected = SpaceMap::tied(Expansion::Select { from: first_group, scale: None });
+        assert_eq!(map.get(Space::Context(0)), Some(&expected));
+
+        let short = |_, _, _| Ok(SpaceMap::tied(Expansion::select([0])));
+        let error = WidthMap::per_space(&grouped(8, 2), &grouped(8, 4), short).unwrap_err().to_string();
+        assert!(error.contains("the expansion of value of layer 0: found 1 coordinates"), "{error}");
+    }
 
     #[test]
     fn a_duplicating_pair_gives_back_the_identity_when_read_through() {

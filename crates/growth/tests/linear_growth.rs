@@ -1,26 +1,17 @@
-//! [`LinearGrowth`] on real models of both families, held against values computed entry by entry.
+//! [`LinearGrowth`] on real models of every family, held against values computed entry by entry.
 
 use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, SpaceMap, WidthMap};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig, Parameters, Space};
 
-const FAMILIES: [Family; 2] = [Family::Gpt2, Family::Bert];
-
 fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    ModelConfig {
-        family,
-        vocab_size: 13,
-        hidden_size: hidden,
-        num_hidden_layers: layers,
-        num_attention_heads: heads,
-        intermediate_size: None,
-        max_position_embeddings: 8,
-        type_vocab_size: None,
-        layer_norm_eps: None,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        initializer_range: 0.02,
+    let mut config = ModelConfig::new(family, hidden, layers, heads);
+    if family.reads_images() {
+        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
+    } else {
+        (config.vocab_size, config.max_position_embeddings) = (13, 8);
     }
+    config
 }
 
 /// A fresh model's weights with every entry, biases and norms too, made different from every other.
@@ -65,7 +56,7 @@ impl Grown {
 
 #[test]
 fn stacking_and_interpolating_copy_whole_layers_bit_for_bit() {
-    for family in FAMILIES {
+    for family in Family::ALL {
         let (small, large) = (config(family, 2, 8, 2), config(family, 5, 8, 2));
         for (depth, layers) in
             [(DepthMap::stack(2, 5), [0, 1, 0, 1, 0]), (DepthMap::interpolate(2, 5), [0, 0, 0, 1, 1])]
@@ -140,7 +131,7 @@ fn duplicating_is_net2net_entry_by_entry() {
 
 #[test]
 fn a_dense_map_grows_like_the_selection_that_it_spells() {
-    for family in FAMILIES {
+    for family in Family::ALL {
         let (small, large) = (config(family, 1, 8, 2), config(family, 2, 12, 3));
         let index = |small: usize, large: usize| (0..large).map(move |i| (i * 5 + 1) % small);
         let operator = |dense: bool| {
@@ -165,7 +156,7 @@ fn a_dense_map_grows_like_the_selection_that_it_spells() {
 
 #[test]
 fn what_no_small_coordinate_reaches_is_the_large_models_own_start() {
-    for family in FAMILIES {
+    for family in Family::ALL {
         let (small, large) = (config(family, 1, 8, 2), config(family, 2, 12, 3));
         let pad = |_, small, large| Ok(SpaceMap::tied(Expansion::pad(small, large)));
         let width = WidthMap::per_space(&small, &large, pad).unwrap();

@@ -9,7 +9,8 @@
 //!
 //! so whatever reads the copies sums to what it read before. The residual stream has one map for the whole net, every layer one for
 //! its MLP and one for its attention: whole heads are copied, the same ones for queries, keys and values, so that scores and their
-//! scale 1/√head_dim stay. Norm gains and biases follow the residual map; the norm in front of an output tied to the embedding
+//! scale 1/√head_dim stay; where several query heads share a value head they are copied with it, and CaiT's talking heads follow the
+//! same map. The class-attention layers of CaiT have maps of their own. Norm gains and biases follow the residual map; the norm in front of an output tied to the embedding
 //! divides by the counts, since the tied matrix itself cannot.
 //!
 //! The function is preserved exactly if all residual coordinates have equally many copies: then the mean and the variance that the

@@ -22,16 +22,28 @@ pub enum Draw {
 /// One map for the residual stream; for each layer one for its heads and one for its MLP.
 pub(crate) fn draw(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<WidthMap> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut heads: Option<(usize, SpaceMap)> = None;
+    let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
+    let (value_heads, large_value_heads) = (small.num_key_value_heads(), large.num_key_value_heads());
+    let mut heads: Option<(usize, Vec<usize>)> = None;
     WidthMap::per_space(small, large, |space, from, to| {
-        let mut fresh = || SpaceMap::duplicating(&index_map(&mut rng, from.units, to.units, draw), from.unit);
-        Ok(match space {
-            // Queries and keys meet head by head, and the scores weigh the values of that head: one map for the three.
-            Space::Query(layer) | Space::Key(layer) | Space::Value(layer) => match &heads {
-                Some((of, map)) if *of == layer => map.clone(),
-                _ => heads.insert((layer, fresh())).1.clone(),
-            },
-            _ => fresh(),
+        // Queries and keys meet head by head, the scores weigh the values of that head, and talking heads mix the scores: one
+        // map for them all. Where several query heads share a value head, they are copied together.
+        let of_heads = match space {
+            Space::Query(layer) | Space::Heads(layer) => Some((layer, sharing)),
+            Space::Key(layer) | Space::Value(layer) => Some((layer, 1)),
+            _ => None,
+        };
+        Ok(match of_heads {
+            Some((layer, together)) => {
+                let value_heads = match &heads {
+                    Some((of, map)) if *of == layer => map,
+                    _ => &heads.insert((layer, index_map(&mut rng, value_heads, large_value_heads, draw))).1,
+                };
+                let map: Vec<usize> =
+                    value_heads.iter().flat_map(|j| (0..together).map(move |k| j * together + k)).collect();
+                SpaceMap::duplicating(&map, from.unit)
+            }
+            None => SpaceMap::duplicating(&index_map(&mut rng, from.units, to.units, draw), from.unit),
         })
     })
 }

@@ -6,23 +6,16 @@ use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig};
 
 fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    ModelConfig {
-        family,
-        vocab_size: 13,
-        hidden_size: hidden,
-        num_hidden_layers: layers,
-        num_attention_heads: heads,
-        intermediate_size: None,
-        max_position_embeddings: 8,
-        type_vocab_size: None,
-        layer_norm_eps: None,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        initializer_range: 0.02,
+    let mut config = ModelConfig::new(family, hidden, layers, heads);
+    if family.reads_images() {
+        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
+    } else {
+        (config.vocab_size, config.max_position_embeddings) = (13, 8);
     }
+    config
 }
 
-/// The parts of an axis that hold small coordinates: GPT-2's c_attn has three, of 8 in 12; every other axis one.
+/// The parts of an axis that hold small coordinates: queries, keys and values in one have three, of 8 in 12; every other axis one.
 fn small_coordinate(small: usize, large: usize, i: usize) -> Option<usize> {
     let parts = if small == 24 { 3 } else { 1 };
     let (from, to) = (small / parts, large / parts);
@@ -32,7 +25,7 @@ fn small_coordinate(small: usize, large: usize, i: usize) -> Option<usize> {
 #[test]
 fn each_weight_has_its_stacked_small_one_in_the_corner_and_the_models_own_start_around_it() {
     let device = Cpu::default();
-    for family in [Family::Gpt2, Family::Bert] {
+    for family in Family::ALL {
         let small = Model::new(config(family, 2, 8, 2)).unwrap();
         let large = Model::new(config(family, 5, 12, 3)).unwrap();
         let parameters = small.fresh(&device, 1).unwrap();

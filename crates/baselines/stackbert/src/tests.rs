@@ -6,20 +6,13 @@ use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig};
 
 fn config(family: Family, layers: usize) -> ModelConfig {
-    ModelConfig {
-        family,
-        vocab_size: 13,
-        hidden_size: 8,
-        num_hidden_layers: layers,
-        num_attention_heads: 2,
-        intermediate_size: None,
-        max_position_embeddings: 8,
-        type_vocab_size: None,
-        layer_norm_eps: None,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        initializer_range: 0.02,
+    let mut config = ModelConfig::new(family, 8, layers, 2);
+    if family.reads_images() {
+        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
+    } else {
+        (config.vocab_size, config.max_position_embeddings) = (13, 8);
     }
+    config
 }
 
 fn recipe(options: &str, layers: usize, steps: u64) -> Result<Recipe<Cpu>> {
@@ -70,7 +63,7 @@ fn stage_names_are_unique() {
 #[test]
 fn a_doubling_repeats_all_layers_in_order_and_keeps_the_rest() {
     let device = Cpu::default();
-    for family in [Family::Gpt2, Family::Bert] {
+    for family in Family::ALL {
         let task = Task { small: config(family, 1), large: config(family, 4), steps: 100 };
         let recipe = Method::<Cpu>::recipe(&StackBert, &toml::toml! { doublings = 1 }, &task).unwrap();
         let Action::Grow { to, operator } = &recipe.stages[1].action else { panic!("the second stage grows") };
