@@ -12,7 +12,12 @@
 //!   the residual stream (`B.embed`), queries, keys, values, and the MLP's inner width. Whatever reads a space takes the factor
 //!   of that space, so channels line up across modules: A = B. Embeddings, norms and biases take the B of their output.
 //!   By default B is `[I; C]`, old channels staying and C being learnt; attention heads have no structure of their own.
+//!   Where several heads share values (grouped queries), what attention hands on is wider than the values and has a factor of its
+//!   own, `A.context`, that starts as the values' factor repeated for the heads that share them. The class-attention layers of CaiT
+//!   have factors of their own, `B.class.query` and so on.
 //! - `w` `[L2, L1]` mixes layers, with a w for each module. Query, key and value of a fused `c_attn` are one module.
+//!
+//! Rotary pairs are nothing to B: a new query head is a mix of all old coordinates, whatever speed they turn at.
 //!
 //! A space that does not grow has no B, and a model that does not get deeper has no w: growing in width alone or in depth alone is
 //! the paper's ablation of that name.
@@ -25,7 +30,7 @@
 //! use ligo::LigoOperator;
 //! use ligo_growth::{Growth, LearnedOperator, Learner};
 //! use ligo_kernels::{Cpu, GradTape, gradients_for, id_of};
-//! use ligo_models::{Mode, Model, ModelConfig, TokenBatch};
+//! use ligo_models::{Batch, Mode, Model, ModelConfig, Tokens};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let small: ModelConfig = toml::from_str(
@@ -43,13 +48,8 @@
 //! let learner: Box<dyn Learner<Cpu>> = LigoOperator::default().start(&growth)?;
 //!
 //! // One gradient of the factors.
-//! let batch = TokenBatch {
-//!     input_ids: vec![1, 2, 3, 4],
-//!     targets: vec![2, 3, 4, 5],
-//!     batch_size: 1,
-//!     sequence_length: 4,
-//!     real_tokens: None,
-//! };
+//! let tokens = Tokens { input_ids: vec![1, 2, 3, 4], batch_size: 1, sequence_length: 4, ..Tokens::default() };
+//! let batch = Batch::tokens(tokens, vec![2, 3, 4, 5]);
 //! let mut tape = GradTape::default();
 //! let weights = learner.expand(&mut tape)?;
 //! let loss = large.loss(&mut tape, &weights, &batch, Mode::Evaluate)?;

@@ -1,7 +1,7 @@
 //! The operator as tensors: its factors, and the large weights as a differentiable function of them.
 
 use crate::options::{FactorOptions, WidthForm};
-use crate::plan::{DepthOrder, FactorKind, ModulePlan, Part, Plan, WidthOrder};
+use crate::plan::{DepthOrder, FactorKind, FactorStart, ModulePlan, Part, Plan, WidthOrder};
 use crate::start;
 use dfdx::tensor::TensorFromVec;
 use ligo_growth::{ExpansionFlops, Growth, GrowthError, LearnedOperator, Learner, Result};
@@ -54,8 +54,13 @@ impl<D: Kernels> LigoLearner<D> {
         let mut tensors: Vec<Matrix<D>> = Vec::with_capacity(plan.factors.len());
         for (kind, spec) in plan.factors.iter().zip(&plan.specs) {
             let values = match kind {
-                FactorKind::Width { partner: Some(partner), .. } => tensors[*partner].as_vec(),
-                FactorKind::Width { small, large, .. } => start::width(&mut rng, *small, *large, options),
+                FactorKind::Width { small, large, start } => match *start {
+                    FactorStart::Drawn => start::width(&mut rng, *small, *large, options),
+                    FactorStart::AsPartner(partner) => tensors[partner].as_vec(),
+                    FactorStart::AsValues { factor, small, large, sharing } => {
+                        start::context(&tensors[factor].as_vec(), (small, large), sharing, options)
+                    }
+                },
                 FactorKind::Depth => start::depth(&mut rng, layers.0, layers.1, options),
             };
             let failed = |e: D::Err| KernelError::Device { op: "start of a growth operator", reason: format!("{e:?}") };

@@ -4,7 +4,7 @@
 
 use crate::options::{BiasDepth, FactorOptions, Tying, WidthForm};
 use ligo_growth::{ExpansionFlops, GrowthError, Result, check_growth};
-use ligo_models::{Axis, Init, Model, ModelConfig, ParamSpec, Role, Space, SpaceKind};
+use ligo_models::{Axis, Init, Model, ModelConfig, ParamSpec, Role, Space, SpaceKind, SpaceSize};
 use std::collections::HashMap;
 
 /// What a factor does, and its sizes.
@@ -16,11 +16,31 @@ pub(crate) enum FactorKind {
         small: usize,
         /// D2.
         large: usize,
-        /// Its partner whose start it shares, if it is an untied A.
-        partner: Option<usize>,
+        /// Where it starts.
+        start: FactorStart,
     },
     /// w of one module, `[L2, L1]`.
     Depth,
+}
+
+/// Where a width factor starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum FactorStart {
+    /// As the options say.
+    Drawn,
+    /// At the start of its partner: an untied A.
+    AsPartner(usize),
+    /// At the start of the values' factor, each value head's part repeated for the heads that share it: what attention hands on.
+    AsValues {
+        /// The values' factor.
+        factor: usize,
+        /// Key/value heads of the small model and their length.
+        small: SpaceSize,
+        /// The same of the large model.
+        large: SpaceSize,
+        /// Heads that share a value head.
+        sharing: usize,
+    },
 }
 
 /// A piece of an axis.
@@ -87,13 +107,22 @@ pub(crate) struct Plan {
     form: WidthForm,
 }
 
+/// The width factors that there are, by kind of space, side, and whether it is one of the class-attention layers.
+type KnownFactors = HashMap<(SpaceKind, Role, bool), usize>;
+
+/// The sizes of a space of the large model there and in the small one. The layers of both have the same widths, and a
+/// class-attention layer of the large model has a number beyond the small model's layers too.
+fn sizes(space: Space, (small, large): (&ModelConfig, &ModelConfig)) -> (SpaceSize, SpaceSize) {
+    (small.space(space), large.space(space))
+}
+
 impl Plan {
     /// Follows the declarations of both models.
     pub(crate) fn new(small: &Model, large: &Model, options: &FactorOptions) -> Result<Self> {
         let configs = (small.config(), large.config());
         check_growth(configs.0, configs.1)?;
         let mut plan = Self { factors: vec![], specs: vec![], modules: vec![], form: options.width_form };
-        let mut width_factors = HashMap::new();
+        let mut width_factors = KnownFactors::new();
         let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, spec) in small.specs().iter().enumerate() {
             positions.entry(&spec.module).or_default().push(i);
@@ -152,26 +181,41 @@ impl Plan {
         sum
     }
 
-    /// The parts of an axis, and the factors that they need.
+    /// The parts of an axis, and the factors that they need. The axis is that of a module's first layer in the large model.
     fn axis(
         &mut self,
         axis: &Axis,
-        (small, large): (&ModelConfig, &ModelConfig),
+        configs: (&ModelConfig, &ModelConfig),
         options: &FactorOptions,
-        known: &mut HashMap<(SpaceKind, Role), usize>,
+        known: &mut KnownFactors,
     ) -> Vec<Part> {
         let mut parts = Vec::with_capacity(axis.spaces.len());
         for &space in &axis.spaces {
-            let (d, big_d) = (small.space(space).width(), large.space(space).width());
-            if d == big_d {
-                parts.push(Part::Keep(d));
+            let (small, large) = sizes(space, configs);
+            if small.width() == large.width() {
+                parts.push(Part::Keep(small.width()));
                 continue;
             }
-            let mut factor = self.width_factor(space, Role::Produces, None, (d, big_d), known);
-            if axis.role == Role::Consumes && options.tying == Tying::Untied {
-                factor = self.width_factor(space, Role::Consumes, Some(factor), (d, big_d), known);
-            }
-            parts.push(Part::Grow { factor, small: d, large: big_d });
+            let drawn = |plan: &mut Self, space, known: &mut _| {
+                plan.width_factor(space, Role::Produces, FactorStart::Drawn, configs, known)
+            };
+            let factor = match (space, axis.role, options.tying) {
+                // Attention produces it from the values; nothing but its consumer has a factor.
+                (Space::Context(layer), ..) => {
+                    let values = Space::Value(layer);
+                    let factor = drawn(self, values, known);
+                    let (small, large) = sizes(values, configs);
+                    let sharing = configs.0.num_attention_heads / configs.0.num_key_value_heads().max(1);
+                    let start = FactorStart::AsValues { factor, small, large, sharing };
+                    self.width_factor(space, Role::Consumes, start, configs, known)
+                }
+                (_, Role::Consumes, Tying::Untied) => {
+                    let partner = FactorStart::AsPartner(drawn(self, space, known));
+                    self.width_factor(space, Role::Consumes, partner, configs, known)
+                }
+                _ => drawn(self, space, known),
+            };
+            parts.push(Part::Grow { factor, small: small.width(), large: large.width() });
         }
         parts
     }
@@ -180,19 +224,24 @@ impl Plan {
         &mut self,
         space: Space,
         role: Role,
-        partner: Option<usize>,
-        (small, large): (usize, usize),
-        known: &mut HashMap<(SpaceKind, Role), usize>,
+        start: FactorStart,
+        configs: (&ModelConfig, &ModelConfig),
+        known: &mut KnownFactors,
     ) -> usize {
-        *known.entry((space.kind(), role)).or_insert_with(|| {
+        // Class-attention layers are a net of their own behind the other layers, whose MLPs may be wider.
+        let of_class_layer = space.layer().is_some_and(|layer| layer >= configs.1.num_hidden_layers);
+        *known.entry((space.kind(), role, of_class_layer)).or_insert_with(|| {
+            let (small, large) = sizes(space, configs);
+            let (small, large) = (small.width(), large.width());
             let letter = if role == Role::Produces { 'B' } else { 'A' };
             let rows = match self.form {
                 WidthForm::Identity => large - small,
                 WidthForm::Free => large,
             };
+            let class = if of_class_layer { "class." } else { "" };
             let kind = format!("{:?}", space.kind()).to_lowercase();
-            self.specs.push(declare(format!("{letter}.{kind}"), [rows, small]));
-            self.factors.push(FactorKind::Width { small, large, partner });
+            self.specs.push(declare(format!("{letter}.{class}{kind}"), [rows, small]));
+            self.factors.push(FactorKind::Width { small, large, start });
             self.factors.len() - 1
         })
     }
@@ -324,6 +373,7 @@ fn declare(name: String, shape: [usize; 2]) -> ParamSpec {
         name,
         layer: None,
         shape: shape.to_vec(),
+        stored_shape: None,
         axes: vec![axis.clone(), axis],
         init: Init::Zeros,
         decay: true,

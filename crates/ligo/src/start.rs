@@ -1,7 +1,8 @@
 //! Where the factors start: the published initialisers (PAPER.md 5.2), as values.
 
 use crate::options::{DepthStart, FactorOptions, WidthForm, WidthStart};
-use ligo_growth::DepthMap;
+use ligo_growth::{DepthMap, Expansion};
+use ligo_models::SpaceSize;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
@@ -25,6 +26,32 @@ pub(crate) fn width(rng: &mut StdRng, small: usize, large: usize, options: &Fact
         }
     }
     values
+}
+
+/// Values of the factor of what attention hands on: those of the `values`' factor, each value head's part repeated for the heads
+/// that share it.
+pub(crate) fn context(
+    values: &[f32],
+    (small, large): (SpaceSize, SpaceSize),
+    sharing: usize,
+    options: &FactorOptions,
+) -> Vec<f32> {
+    let width = small.width();
+    let missing_rows = match options.width_form {
+        WidthForm::Identity => width,
+        WidthForm::Free => 0,
+    };
+    let mut matrix = vec![0.0; missing_rows * width];
+    for i in 0..missing_rows {
+        matrix[i * width + i] = 1.0;
+    }
+    matrix.extend_from_slice(values);
+    let whole = Expansion::Dense { matrix, small: width };
+    match whole.repeated(small, large, sharing) {
+        // Old value heads come first, and so do the heads that share them: the identity stays on top.
+        Expansion::Dense { matrix, small } => matrix[missing_rows * sharing * small..].to_vec(),
+        _ => unreachable!("a dense map stays dense"),
+    }
 }
 
 /// Values of a module's depth weights w `[large, small]`.
@@ -89,6 +116,19 @@ mod tests {
         let values = width(&mut rng(), 3, 5, &free);
         assert_eq!(values[..9], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
         assert_eq!(values[9..], width(&mut rng(), 3, 5, &FactorOptions::default()));
+    }
+
+    #[test]
+    fn heads_that_share_values_start_with_the_part_of_their_value_head() {
+        let size = |units| SpaceSize { units, unit: 2 };
+        // One value head of 2 becomes two: the new one is [[1, 2], [3, 4]] times the old one, for each of the 2 heads on it.
+        let expected = [1.0, 2.0, 0.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0];
+        let identity = FactorOptions::default();
+        assert_eq!(context(&[1.0, 2.0, 3.0, 4.0], (size(1), size(2)), 2, &identity), expected);
+        let free = FactorOptions { width_form: WidthForm::Free, ..identity };
+        let whole = context(&[1.0, 0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0], (size(1), size(2)), 2, &free);
+        assert_eq!(whole[..16], std::array::from_fn::<f32, 16, _>(|i| if i % 5 == 0 { 1.0 } else { 0.0 }));
+        assert_eq!(whole[16..], expected);
     }
 
     #[test]

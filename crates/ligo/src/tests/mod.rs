@@ -1,4 +1,4 @@
-//! Tests of the whole operator on tiny models of both families.
+//! Tests of the whole operator on tiny models of every family.
 
 mod cost;
 mod gradient;
@@ -10,25 +10,22 @@ use crate::operator::LigoLearner;
 use crate::options::FactorOptions;
 use ligo_growth::Growth;
 use ligo_kernels::{Cpu, IGNORED};
-use ligo_models::{Family, Model, ModelConfig, Parameters, TokenBatch};
-
-const FAMILIES: [Family; 2] = [Family::Gpt2, Family::Bert];
+use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};
 
 fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    ModelConfig {
-        family,
-        vocab_size: 13,
-        hidden_size: hidden,
-        num_hidden_layers: layers,
-        num_attention_heads: heads,
-        intermediate_size: None,
-        max_position_embeddings: 8,
-        type_vocab_size: None,
-        layer_norm_eps: None,
-        hidden_dropout: 0.0,
-        attention_dropout: 0.0,
-        initializer_range: 0.02,
+    let mut config = ModelConfig::new(family, hidden, layers, heads);
+    if family.reads_images() {
+        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
+    } else {
+        (config.vocab_size, config.max_position_embeddings) = (13, 8);
     }
+    config
+}
+
+/// Two heads of 4 to each key/value head.
+fn grouped(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
+    let config = config(family, layers, hidden, heads);
+    ModelConfig { num_key_value_heads: Some(heads / 2), head_dim: Some(4), ..config }
 }
 
 /// A small and a large model, and weights of the small one in which no entry is like another.
@@ -44,18 +41,23 @@ impl Pair {
         let device = Cpu::default();
         let (small, large) = (Model::new(small).unwrap(), Model::new(large).unwrap());
         let mut parameters = small.fresh(&device, 1).unwrap();
-        let mut next = 0.0_f32;
+        // A chirp: the rows of its matrices are not multiples of a few.
+        let mut next = 0.0_f64;
         let specs = parameters.specs().clone();
         for (spec, tensor) in specs.iter().zip(parameters.tensors_mut()) {
             let values = tensor.as_vec();
-            // Queries and keys are larger, so that attention is far from uniform and its gradients are not lost in rounding.
-            let scores = ["c_attn", ".query.", ".key."].iter().any(|part| spec.name.contains(part));
-            let size = if scores { 0.8 } else { 0.3 };
+            // Queries and keys are larger, so that attention is far from uniform and its gradients are not lost in rounding;
+            // where heads talk and layers are scaled, so that it is heard.
+            const LOUD: [&str; 11] = [
+                "c_attn", "query.", "key.", "q_proj", "k_proj", "qkv", "attn.q.", "attn.k.", "proj_l", "proj_w",
+                "gamma",
+            ];
+            let size = if LOUD.iter().any(|part| spec.name.contains(part)) { 0.8 } else { 0.3 };
             let scrambled: Vec<f32> = values
                 .iter()
                 .map(|value| {
-                    next += 0.37;
-                    value + size * next.sin()
+                    next += 1.0;
+                    value + size * (0.37 * next * next).sin() as f32
                 })
                 .collect();
             tensor.copy_from(&scrambled);
@@ -72,15 +74,18 @@ impl Pair {
     }
 }
 
-/// Two sequences of 6 with some positions unlabelled.
-fn batch() -> TokenBatch {
-    TokenBatch {
-        input_ids: vec![1, 5, 2, 7, 12, 0, 3, 3, 9, 10, 4, 8],
-        targets: vec![5, 2, 7, 12, 0, IGNORED, 3, 9, 10, 4, 8, IGNORED],
-        batch_size: 2,
-        sequence_length: 6,
-        real_tokens: None,
+/// Two sequences of 6 with some positions unlabelled and no padding token, whose embedding would have no gradient; or two images.
+fn batch(family: Family) -> Batch {
+    if family.reads_images() {
+        let pixels = (0..2 * 3 * 4 * 4).map(|i| (i as f32 * 0.7).sin()).collect();
+        return Batch {
+            inputs: Inputs::Images(Images { pixels, batch_size: 2 }),
+            targets: Targets::Classes(vec![2, 0]),
+        };
     }
+    let input_ids = vec![6, 5, 2, 7, 12, 11, 3, 3, 9, 10, 4, 8];
+    let targets = vec![5, 2, 7, 12, 0, IGNORED, 3, 9, 10, 4, 8, IGNORED];
+    Batch::tokens(Tokens { input_ids, batch_size: 2, sequence_length: 6, ..Tokens::default() }, targets)
 }
 
 /// The largest difference relative to the larger of the two tensors' largest entries.

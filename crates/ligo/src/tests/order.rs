@@ -1,13 +1,14 @@
 //! The same operator in another form or another order gives the same weights.
 
-use super::{FAMILIES, Pair, config, difference};
+use super::{Pair, config, difference};
 use crate::options::{FactorOptions, WidthForm};
 use crate::plan::{DepthOrder, WidthOrder};
 use ligo_growth::Learner;
+use ligo_models::Family;
 
 #[test]
 fn a_free_factor_with_the_identity_on_top_equals_the_identity_form() {
-    for family in FAMILIES {
+    for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
         let free = FactorOptions { width_form: WidthForm::Free, ..FactorOptions::default() };
         let identity = pair.learner(&FactorOptions::default()).materialise().unwrap();
@@ -20,7 +21,7 @@ fn a_free_factor_with_the_identity_on_top_equals_the_identity_form() {
 
 #[test]
 fn every_order_of_rows_columns_and_layers_gives_the_same_weights() {
-    for family in FAMILIES {
+    for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 3, 12, 3));
         let options = FactorOptions { depth_noise: 0.5, ..FactorOptions::default() };
         let mut learner = pair.learner(&options);
