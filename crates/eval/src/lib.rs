@@ -1,7 +1,8 @@
 //! What training costs and what a method saves. Arithmetic on sizes and on curves; nothing here trains or measures.
 //!
 //! - [`step_flops`] counts the FLOPs of a training step from the sizes of the model, in one place for every method;
-//!   [`breakdown`] says for what. By our own convention or by the paper's ([`Convention`]).
+//!   [`breakdown`] says for what, [`inference_flops`] what using a model costs. By our own convention or by the paper's
+//!   ([`Convention`]).
 //! - [`memory`] estimates what a step takes.
 //! - [`Comparison`] turns validation curves into savings, [`SeedSavings`] those of several seeds into one figure.
 //!
@@ -29,7 +30,7 @@ mod savings;
 mod stats;
 
 pub use flops::{
-    Convention, Flops, OperationFlops, StepShape, breakdown, forward_flops, operator_step_flops,
+    Convention, Flops, OperationFlops, StepShape, breakdown, forward_flops, inference_flops, operator_step_flops,
     paper_operator_step_flops, step_flops,
 };
 pub use memory::{Memory, memory};

@@ -26,7 +26,7 @@ pub(super) fn forward(config: &ModelConfig, shape: StepShape) -> Vec<(&'static s
     let norms = LAYER_NORM + LAYER_NORM * h;
     [
         ("embeddings, dense", embeddings),
-        ("layer norms", layers * norms),
+        ("norms", layers * norms),
         ("query, key, value", layers * 3.0 * h * (2.0 * h + 1.0)),
         ("attention", layers * s * (4.0 * h + a * (1.0 + SOFTMAX + DROPOUT))),
         ("attention output", layers * h * (2.0 * h + 1.0)),
