@@ -1,7 +1,7 @@
 //! Where a stage's batches come from.
 
 use anyhow::Result;
-use ligo_models::TokenBatch;
+use ligo_models::Batch;
 
 /// Gives the batch of any step at any time, as a pure function, so that a stage can be resumed at any step.
 pub trait BatchSource {
@@ -9,11 +9,11 @@ pub trait BatchSource {
     ///
     /// # Errors
     /// If the data cannot be read.
-    fn batch(&self, step: u64, micro: usize) -> Result<TokenBatch>;
+    fn batch(&self, step: u64, micro: usize) -> Result<Batch>;
 }
 
-impl<F: Fn(u64, usize) -> Result<TokenBatch>> BatchSource for F {
-    fn batch(&self, step: u64, micro: usize) -> Result<TokenBatch> {
+impl<F: Fn(u64, usize) -> Result<Batch>> BatchSource for F {
+    fn batch(&self, step: u64, micro: usize) -> Result<Batch> {
         self(step, micro)
     }
 }

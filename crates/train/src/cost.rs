@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Cost {
     /// Optimiser steps.
     pub steps: u64,
-    /// Tokens seen.
+    /// Tokens seen; images, where a model reads those.
     pub tokens: u64,
     /// FLOPs, counted analytically.
     pub flops: f64,

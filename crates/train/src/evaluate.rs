@@ -2,19 +2,19 @@
 
 use anyhow::{Result, ensure};
 use ligo_kernels::{IGNORED, Kernels, NoneTape, Scalar};
-use ligo_models::{Mode, Model, Parameters, TokenBatch};
+use ligo_models::{Batch, Inputs, Mode, Model, Parameters, Targets};
 use std::ops::ControlFlow;
 
-/// Mean loss over all labelled positions of `batches`, without dropout; breaks off as soon as `stop` says so.
+/// Mean loss over all labels of `batches`, without dropout; breaks off as soon as `stop` says so.
 ///
-/// Every position counts alike, however many its batch has.
+/// Every label counts alike, however many its batch has.
 ///
 /// # Errors
 /// If a batch does not fit the model, or no position has a label.
 pub(crate) fn evaluate<D: Kernels>(
     model: &Model,
     parameters: &Parameters<D>,
-    batches: &[TokenBatch],
+    batches: &[Batch],
     stop: impl Fn() -> bool,
 ) -> Result<ControlFlow<(), f64>> {
     let (mut sum, mut positions) = (0.0, 0);
@@ -38,9 +38,23 @@ pub(crate) fn evaluate<D: Kernels>(
     Ok(ControlFlow::Continue(sum / positions as f64))
 }
 
-/// Positions of a batch that have a label.
-pub(crate) fn labelled(batch: &TokenBatch) -> usize {
-    batch.targets.iter().filter(|&&target| target != IGNORED).count()
+/// What of a batch has a label and so a part in its mean loss: positions, sequences, images, numbers, ends of answers.
+pub(crate) fn labelled(batch: &Batch) -> usize {
+    let known = |targets: &[i32]| targets.iter().filter(|&&target| target != IGNORED).count();
+    match &batch.targets {
+        Targets::Unlabelled => 0,
+        Targets::Tokens(targets) | Targets::Classes(targets) => known(targets),
+        Targets::Values(values) => values.len(),
+        Targets::Spans(spans) => known(spans.as_flattened()),
+    }
+}
+
+/// Tokens of a batch, or images.
+pub(crate) fn tokens(batch: &Batch) -> u64 {
+    match &batch.inputs {
+        Inputs::Tokens(tokens) => tokens.count() as u64,
+        Inputs::Images(images) => images.batch_size as u64,
+    }
 }
 
 /// The number in a scalar.

@@ -10,23 +10,22 @@
 //!
 //! ```
 //! use ligo_kernels::Cpu;
-//! use ligo_models::{Model, ModelConfig, TokenBatch};
+//! use ligo_models::{Batch, Family, Model, ModelConfig, Tokens};
 //! use ligo_train::*;
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! let config: ModelConfig = serde_json::from_str(
-//!     r#"{ "family": "gpt2", "vocab_size": 10, "max_position_embeddings": 4, "hidden_size": 8,
-//!          "num_hidden_layers": 1, "num_attention_heads": 2 }"#,
-//! )?;
+//! let sizes = ModelConfig::new(Family::Gpt2, 8, 1, 2);
+//! let config = ModelConfig { vocab_size: 10, max_position_embeddings: 4, ..sizes };
 //! let (device, model) = (Cpu::default(), Model::new(config)?);
 //! let parameters = model.fresh(&device, 1)?;
 //! let mut objective = WeightsObjective { model, parameters };
 //!
 //! // Counting: after n comes n + 1.
-//! let counting = |step: u64, _micro: usize| -> anyhow::Result<TokenBatch> {
+//! let counting = |step: u64, _micro: usize| -> anyhow::Result<Batch> {
 //!     let ids = (step as u32 % 6)..(step as u32 % 6 + 4);
 //!     let targets = ids.clone().map(|id| id as i32 + 1).collect();
-//!     Ok(TokenBatch { input_ids: ids.collect(), targets, batch_size: 1, sequence_length: 4, real_tokens: None })
+//!     let tokens = Tokens { input_ids: ids.collect(), batch_size: 1, sequence_length: 4, ..Tokens::default() };
+//!     Ok(Batch::tokens(tokens, targets))
 //! };
 //! let plan = StagePlan {
 //!     stage: "train".into(),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ligo_kernels::{GradTape, Kernels, Scalar};
-use ligo_models::{Mode, Model, Parameters, TokenBatch};
+use ligo_models::{Batch, Mode, Model, Parameters};
 use std::borrow::Cow;
 
 /// The model and weights to evaluate.
@@ -20,7 +20,7 @@ pub trait Objective<D: Kernels> {
     ///
     /// # Errors
     /// Whatever the operations report.
-    fn loss(&self, tape: &mut GradTape<D>, batch: &TokenBatch, mode: Mode) -> Result<Scalar<D>>;
+    fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, mode: Mode) -> Result<Scalar<D>>;
 
     /// The model as it stands, for evaluation; computed once per evaluation.
     ///

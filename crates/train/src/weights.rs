@@ -3,7 +3,7 @@
 use crate::{Evaluated, Objective};
 use anyhow::Result;
 use ligo_kernels::{GradTape, Kernels, Scalar};
-use ligo_models::{Mode, Model, Parameters, TokenBatch};
+use ligo_models::{Batch, Mode, Model, Parameters};
 use std::borrow::Cow;
 
 /// A model with its weights, all of them trained.
@@ -24,7 +24,7 @@ impl<D: Kernels> Objective<D> for WeightsObjective<D> {
         &mut self.parameters
     }
 
-    fn loss(&self, tape: &mut GradTape<D>, batch: &TokenBatch, mode: Mode) -> Result<Scalar<D>> {
+    fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, mode: Mode) -> Result<Scalar<D>> {
         Ok(self.model.loss(tape, &self.parameters, batch, mode)?)
     }
 

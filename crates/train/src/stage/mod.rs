@@ -4,7 +4,7 @@ mod run;
 
 use crate::{BatchSource, Cost, MetricRow, Objective, Progress, StopFlag, TrainError, TrainingConfig};
 use ligo_kernels::Kernels;
-use ligo_models::TokenBatch;
+use ligo_models::Batch;
 use run::Run;
 use std::path::Path;
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub fn train_stage<D: Kernels>(
     objective: &mut dyn Objective<D>,
     plan: &StagePlan,
     batches: &dyn BatchSource,
-    validation: &[TokenBatch],
+    validation: &[Batch],
     directory: &Path,
     progress: &dyn Progress,
     stop: &StopFlag,

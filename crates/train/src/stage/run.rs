@@ -2,12 +2,12 @@
 
 use super::{StageOutcome, StagePlan, StageResult};
 use crate::checkpoint::{Checkpoints, Plan, State, Tensors, TensorsMut};
-use crate::evaluate::{evaluate, labelled, value};
+use crate::evaluate::{evaluate, labelled, tokens, value};
 use crate::optimiser::Optimiser;
 use crate::pace::Pace;
 use crate::{BatchSource, MetricRow, Objective, Progress, StepReport, StopFlag, TrainError};
 use ligo_kernels::{GradTape, Kernels};
-use ligo_models::{Mode, TokenBatch};
+use ligo_models::{Batch, Mode};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ impl<'a, D: Kernels> Run<'a, D> {
     pub(super) fn go(
         mut self,
         batches: &dyn BatchSource,
-        validation: &[TokenBatch],
+        validation: &[Batch],
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Result<StageOutcome, TrainError> {
@@ -115,11 +115,7 @@ impl<'a, D: Kernels> Run<'a, D> {
     }
 
     /// Adds a row; breaks off without one if asked to stop.
-    fn evaluate(
-        &mut self,
-        validation: &[TokenBatch],
-        stop: &StopFlag,
-    ) -> Result<ControlFlow<(), &MetricRow>, TrainError> {
+    fn evaluate(&mut self, validation: &[Batch], stop: &StopFlag) -> Result<ControlFlow<(), &MetricRow>, TrainError> {
         let (plan, state) = (self.plan, &self.state);
         let loss = self
             .objective
@@ -184,7 +180,7 @@ impl<'a, D: Kernels> Run<'a, D> {
         let (plan, config, done) = (self.plan, &self.plan.config, self.state.step);
         let at = plan.schedule_from + done;
         let micro_batches = (0..config.accumulate).map(|micro| batches.batch(at, micro));
-        let micro_batches: Vec<TokenBatch> =
+        let micro_batches: Vec<Batch> =
             micro_batches.collect::<anyhow::Result<_>>().map_err(|error| self.at(done + 1, error))?;
 
         let mut loss = 0.0;
@@ -204,7 +200,7 @@ impl<'a, D: Kernels> Run<'a, D> {
             return Err(self.diverged(done + 1, "gradient norm", norm.into()));
         }
 
-        let tokens = micro_batches.iter().map(|batch| batch.tokens() as u64).sum();
+        let tokens = micro_batches.iter().map(tokens).sum();
         let seconds = begin.elapsed().as_secs_f64();
         self.pace.step(tokens, seconds);
         self.state.step += 1;
@@ -223,7 +219,7 @@ impl<'a, D: Kernels> Run<'a, D> {
     }
 
     /// Adds `share` of a micro-batch's gradient and returns its loss; no gradient is added where that is not finite.
-    fn backward(&mut self, batch: &TokenBatch, share: f32, micro: usize) -> anyhow::Result<f32> {
+    fn backward(&mut self, batch: &Batch, share: f32, micro: usize) -> anyhow::Result<f32> {
         let dropout_key = mix(mix(self.dropout ^ self.state.step) ^ micro as u64);
         let mut tape = GradTape::default();
         let loss = self.objective.loss(&mut tape, batch, Mode::Train { dropout_key })?;
@@ -245,7 +241,7 @@ impl<'a, D: Kernels> Run<'a, D> {
 }
 
 /// The weight of each micro-batch: its share of all labelled positions, since a loss is a mean over its own.
-fn shares(micro_batches: &[TokenBatch]) -> Vec<f32> {
+fn shares(micro_batches: &[Batch]) -> Vec<f32> {
     let labelled: Vec<usize> = micro_batches.iter().map(labelled).collect();
     let all: usize = labelled.iter().sum();
     labelled.into_iter().map(|part| part as f32 / all.max(1) as f32).collect()

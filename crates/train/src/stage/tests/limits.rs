@@ -65,7 +65,7 @@ fn what_the_model_or_the_data_refuse_is_told_with_stage_and_step() {
     assert_eq!(told(error), "stage train, step 3: a.parquet: cut short");
 
     let directory = tempfile::tempdir().unwrap();
-    let unlabelled = TokenBatch { targets: vec![IGNORED; 12], ..batch(0, 0) };
+    let unlabelled = Batch { targets: Targets::Tokens(vec![IGNORED; 12]), ..batch(0, 0) };
     let setting = Setting { validation: vec![unlabelled; 2], ..setting() };
     let error = told(setting.run(directory.path(), &Watch::default()).unwrap_err());
     assert!(error.contains("no labelled position in 2 batches"), "{error}");

@@ -9,7 +9,7 @@ use super::*;
 use crate::{Evaluated, StepReport, WeightsObjective};
 use anyhow::Result as Anyhow;
 use ligo_kernels::{Cpu, IGNORED};
-use ligo_models::{Model, ModelConfig};
+use ligo_models::{Family, Inputs, Model, ModelConfig, Targets, Tokens};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +19,7 @@ const VOCABULARY: u32 = 13;
 /// A stage with everything that it needs.
 struct Setting {
     plan: StagePlan,
-    validation: Vec<TokenBatch>,
+    validation: Vec<Batch>,
     dropout: f32,
 }
 
@@ -59,12 +59,13 @@ impl Setting {
     }
 
     fn objective(&self) -> WeightsObjective<Cpu> {
-        let config: ModelConfig = serde_json::from_value(serde_json::json!({
-            "family": "gpt2", "vocab_size": VOCABULARY, "max_position_embeddings": SEQUENCE, "hidden_size": 8,
-            "num_hidden_layers": 2, "num_attention_heads": 2, "hidden_dropout": self.dropout,
-            "attention_dropout": self.dropout,
-        }))
-        .unwrap();
+        let config = ModelConfig {
+            vocab_size: VOCABULARY as usize,
+            max_position_embeddings: SEQUENCE,
+            hidden_dropout: self.dropout,
+            attention_dropout: self.dropout,
+            ..ModelConfig::new(Family::Gpt2, 8, 2, 2)
+        };
         let model = Model::new(config).unwrap();
         let parameters = model.fresh(&Cpu::default(), 7).unwrap();
         WeightsObjective { model, parameters }
@@ -105,20 +106,16 @@ impl End {
 }
 
 /// Two sequences; the numbers and the labels depend on step and micro-batch alone, the second one having fewer labels.
-fn batch(step: u64, micro: usize) -> TokenBatch {
+fn batch(step: u64, micro: usize) -> Batch {
     let number = |i: usize| (step * 31 + micro as u64 * 17 + (i * i) as u64 * 7) % u64::from(VOCABULARY);
     let tokens = 2 * SEQUENCE;
     let label = |i: usize| if micro == 1 && !i.is_multiple_of(3) { IGNORED } else { number(i + 1) as i32 };
-    TokenBatch {
-        input_ids: (0..tokens).map(|i| number(i) as u32).collect(),
-        targets: (0..tokens).map(label).collect(),
-        batch_size: 2,
-        sequence_length: SEQUENCE,
-        real_tokens: None,
-    }
+    let input_ids = (0..tokens).map(|i| number(i) as u32).collect();
+    let inputs = Tokens { input_ids, batch_size: 2, sequence_length: SEQUENCE, ..Tokens::default() };
+    Batch::tokens(inputs, (0..tokens).map(label).collect())
 }
 
-fn micro_batch(step: u64, micro: usize) -> Anyhow<TokenBatch> {
+fn micro_batch(step: u64, micro: usize) -> Anyhow<Batch> {
     Ok(batch(step, micro))
 }
 

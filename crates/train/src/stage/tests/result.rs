@@ -50,11 +50,15 @@ fn a_step_of_micro_batches_is_a_step_of_the_whole_batch_however_the_labels_are_s
     let mut whole = Setting { dropout: 0.0, ..setting() };
     whole.plan.config.accumulate = 1;
     let joined = |step, _| {
-        let [mut a, b] = [batch(step, 0), batch(step, 1)];
+        let parts = [batch(step, 0), batch(step, 1)].map(|batch| (batch.inputs, batch.targets));
+        let [(Inputs::Tokens(mut a), Targets::Tokens(mut to)), (Inputs::Tokens(b), Targets::Tokens(more))] = parts
+        else {
+            panic!("tokens with targets")
+        };
         a.input_ids.extend(b.input_ids);
-        a.targets.extend(b.targets);
         a.batch_size += b.batch_size;
-        Ok(a)
+        to.extend(more);
+        Ok(Batch::tokens(a, to))
     };
     let end = |setting: &Setting, batches: &dyn BatchSource| {
         let mut objective = setting.objective();
@@ -73,7 +77,7 @@ fn a_step_of_micro_batches_is_a_step_of_the_whole_batch_however_the_labels_are_s
 #[test]
 fn the_validation_loss_is_a_mean_over_positions_not_over_batches() {
     let setting = Setting { plan: StagePlan { steps: 0, ..setting().plan }, dropout: 0.0, ..setting() };
-    let loss = |validation: Vec<TokenBatch>| {
+    let loss = |validation: Vec<Batch>| {
         let setting = Setting { validation, plan: setting.plan.clone(), dropout: 0.0 };
         setting.undisturbed().rows[0].validation_loss
     };
@@ -124,7 +128,7 @@ impl Objective<Cpu> for Slow {
     fn loss(
         &self,
         tape: &mut ligo_kernels::GradTape<Cpu>,
-        batch: &TokenBatch,
+        batch: &Batch,
         mode: ligo_models::Mode,
     ) -> Anyhow<ligo_kernels::Scalar<Cpu>> {
         self.0.loss(tape, batch, mode)
