@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ligo_eval::{Convention, Memory, StepShape, memory, step_flops};
 use ligo_growth::{Action, Recipe, Stage, Start};
 use ligo_kernels::{GradTape, Kernels, gradients_for};
-use ligo_models::{Mode, Model, ModelConfig, TokenBatch};
+use ligo_models::{Batch, Mode, Model, ModelConfig, Tokens};
 use ligo_train::{Cost, TrainingConfig};
 use std::path::Path;
 use std::time::Instant;
@@ -203,20 +203,17 @@ fn timed_step<D: Kernels>(experiment: &Experiment, device: &D) -> Result<TimeSou
 
     let model = Model::new(config)?;
     let parameters = model.fresh(device, 0)?;
-    let tokens = sequences * shape.sequence_length;
-    let ids = (0..tokens).map(|i| (i * 7919 % experiment.large.vocab_size) as u32);
+    let ids = (0..sequences * shape.sequence_length).map(|i| (i * 7919 % experiment.large.vocab_size) as u32);
     let every = (1.0 / shape.labelled_share).round().max(1.0) as usize;
-    let batch = TokenBatch {
-        targets: ids
-            .clone()
-            .enumerate()
-            .map(|(i, id)| if i % every == 0 { id as i32 } else { ligo_kernels::IGNORED })
-            .collect(),
+    let target = |(i, id)| if i % every == 0 { id as i32 } else { ligo_kernels::IGNORED };
+    let targets = ids.clone().enumerate().map(target).collect();
+    let tokens = Tokens {
         input_ids: ids.collect(),
         batch_size: sequences,
         sequence_length: shape.sequence_length,
-        real_tokens: None,
+        ..Tokens::default()
     };
+    let batch = Batch::tokens(tokens, targets);
     let mut gradients = gradients_for(parameters.tensors());
     let mut fastest = f64::INFINITY;
     for key in 0..3 {

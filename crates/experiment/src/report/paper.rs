@@ -32,9 +32,11 @@ pub(super) fn published(method: &str, family: Family) -> Option<Published> {
         "ligo" => Published { flops: bert(0.447), wall_time: bert(0.407) },
         _ => return None,
     };
-    // Figure 3, GPT2-Base to GPT2-Medium: the text gives LiGO's FLOPs and nothing else.
-    if family == Family::Gpt2 && method == "ligo" {
-        published.flops = Some(Quoted { share: 0.225, on: Family::Gpt2 });
+    // Figure 3, GPT2-Base to GPT2-Medium and RoBERTa-Small to RoBERTa-Base: the text gives LiGO's FLOPs and nothing else.
+    match family {
+        Family::Gpt2 if method == "ligo" => published.flops = Some(Quoted { share: 0.225, on: family }),
+        Family::Roberta if method == "ligo" => published.flops = Some(Quoted { share: 0.472, on: family }),
+        _ => {}
     }
     Some(published)
 }
@@ -45,8 +47,7 @@ impl Quoted {
         let share = super::number::percent(self.share);
         match self.on {
             on if on == family => format!("paper: {share}"),
-            Family::Bert => format!("paper, BERT: {share}"),
-            Family::Gpt2 => format!("paper, GPT-2: {share}"),
+            on => format!("paper, {}: {share}", super::prose::family(on)),
         }
     }
 }
@@ -61,6 +62,8 @@ mod tests {
         for (method, family, text) in [
             ("ligo", Family::Gpt2, "paper: 22.5 %"),
             ("ligo", Family::Bert, "paper: 44.7 %"),
+            ("ligo", Family::Roberta, "paper: 47.2 %"),
+            ("ligo", Family::Llama, "paper, BERT: 44.7 %"),
             ("stackbert", Family::Gpt2, "paper, BERT: 34.1 %"),
             ("ki", Family::Bert, "paper: −5.7 %"),
         ] {

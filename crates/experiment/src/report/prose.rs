@@ -37,10 +37,19 @@ pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> 
     vec![models, rows]
 }
 
-fn family(family: Family) -> &'static str {
+/// A family's name as its authors write it.
+pub(super) fn family(family: Family) -> &'static str {
     match family {
         Family::Gpt2 => "GPT-2",
         Family::Bert => "BERT",
+        Family::Roberta => "RoBERTa",
+        Family::Vit => "ViT",
+        Family::Deit => "DeiT",
+        Family::Cait => "CaiT",
+        Family::Llama => "Llama",
+        Family::Mistral => "Mistral",
+        Family::Qwen2 => "Qwen2",
+        Family::Qwen3 => "Qwen3",
     }
 }
 

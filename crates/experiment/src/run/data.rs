@@ -6,10 +6,10 @@ use crate::record::DataRecord;
 use crate::schema::{Corpus as Embedded, DataConfig, Experiment, LanguageObjective};
 use anyhow::{Result, ensure};
 use ligo_data::{
-    Batch, BatchPlan, Batches, BpeOptions, CausalBatches, Corpus, MaskedBatches, Masking, SpecialTokens, TextSource,
-    Tokenizer,
+    Batch as TextBatch, BatchPlan, Batches, BpeOptions, CausalBatches, Corpus, MaskedBatches, Masking, SpecialTokens,
+    TextSource, Tokenizer,
 };
-use ligo_models::TokenBatch;
+use ligo_models::{Batch, Family, Tokens};
 use ligo_train::{BatchSource, TrainingConfig};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +55,14 @@ impl Data {
                 model.vocab_size,
                 tokenizer.vocab_size(),
             );
+            // It counts positions over what is no padding: a token of the text with that id would have none.
+            let padding = tokenizer.pad_id().map(|id| id as usize);
+            ensure!(
+                model.family != Family::Roberta || padding == Some(model.pad_token_id()),
+                "{name}.pad_token_id is {}, expected the id of the tokenizer's padding token ({})",
+                model.pad_token_id(),
+                padding.map_or("it has none".into(), |id| id.to_string()),
+            );
         }
 
         preparing("training text");
@@ -93,10 +101,10 @@ impl Data {
     ///
     /// # Errors
     /// None that [`Data::prepare`] would not have reported.
-    pub(super) fn validation(&self, experiment: &Experiment) -> Result<Vec<TokenBatch>> {
+    pub(super) fn validation(&self, experiment: &Experiment) -> Result<Vec<Batch>> {
         let batches = self.batches(&self.validation, &experiment.training, 0)?;
         let (sequences, count) = (experiment.training.micro_batch_size(), experiment.evaluation.batches);
-        Ok(batches.validation_batches(sequences, count).into_iter().map(token_batch).collect())
+        Ok(batches.validation_batches(sequences, count).into_iter().map(labelled_tokens).collect())
     }
 
     /// Puts `tokenizer.json` beside a model's weights.
@@ -124,14 +132,15 @@ impl Data {
 pub(super) struct TrainingBatches(Box<dyn Batches>);
 
 impl BatchSource for TrainingBatches {
-    fn batch(&self, step: u64, micro: usize) -> Result<TokenBatch> {
-        Ok(token_batch(self.0.batch(step, micro)))
+    fn batch(&self, step: u64, micro: usize) -> Result<Batch> {
+        Ok(labelled_tokens(self.0.batch(step, micro)))
     }
 }
 
-fn token_batch(batch: Batch) -> TokenBatch {
-    let Batch { input_ids, targets, batch_size, sequence_length, real_tokens } = batch;
-    TokenBatch { input_ids, targets, batch_size, sequence_length, real_tokens }
+/// A batch of text as the models want it.
+fn labelled_tokens(batch: TextBatch) -> Batch {
+    let TextBatch { input_ids, targets, batch_size, sequence_length, real_tokens } = batch;
+    Batch::tokens(Tokens { input_ids, token_types: None, real_tokens, batch_size, sequence_length }, targets)
 }
 
 /// The name of the text, and where training and validation text lie.

@@ -16,7 +16,7 @@ use crate::schema::Experiment;
 use anyhow::{Context, Result, ensure};
 use ligo_growth::{Action, Growth, GrowthOperator, LearnedOperator, OperatorTraining, Stage, Start};
 use ligo_kernels::Kernels;
-use ligo_models::{Model, ModelConfig, Parameters, TokenBatch, checkpoint, hub};
+use ligo_models::{Batch, Model, ModelConfig, Parameters, checkpoint, hub};
 use ligo_train::{
     Cost, MetricRow, Objective, StageOutcome, StagePlan, StageResult, TrainingConfig, WeightsObjective, train_stage,
 };
@@ -36,7 +36,7 @@ pub(super) struct Setting<'a, D: Kernels> {
     pub(super) experiment: &'a Experiment,
     pub(super) device: &'a D,
     pub(super) data: &'a Data,
-    pub(super) validation: &'a [TokenBatch],
+    pub(super) validation: &'a [Batch],
     pub(super) options: &'a Options<'a>,
     /// `results/<experiment>`.
     pub(super) results: &'a Path,
@@ -88,7 +88,7 @@ pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) ->
     }
 
     let model = job.directory.join(MODEL);
-    hub::export(&model, &current.model, &current.parameters)?;
+    hub::export(&model, &current.model, &current.parameters, &hub::ExportOptions::default())?;
     setting.data.save_tokenizer(&model)?;
     let record = RunRecord {
         label: job.label.into(),

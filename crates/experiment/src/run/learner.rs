@@ -4,7 +4,7 @@
 use anyhow::Result;
 use ligo_growth::Learner;
 use ligo_kernels::{GradTape, Kernels, Scalar};
-use ligo_models::{Mode, Model, Parameters, TokenBatch};
+use ligo_models::{Batch, Mode, Model, Parameters};
 use ligo_train::{Evaluated, Objective};
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ impl<D: Kernels> Objective<D> for LearnerObjective<D> {
     }
 
     /// The expansion goes onto the tape first, so that backward reaches it last, when the model has left its gradients.
-    fn loss(&self, tape: &mut GradTape<D>, batch: &TokenBatch, mode: Mode) -> Result<Scalar<D>> {
+    fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, mode: Mode) -> Result<Scalar<D>> {
         let parameters = self.learner.expand(tape)?;
         Ok(self.large.loss(tape, &parameters, batch, mode)?)
     }

@@ -37,8 +37,8 @@ pub(super) fn check<D: Kernels>(
     check.require(
         experiment.small.family == experiment.large.family,
         &["large", "family"],
-        format!("{:?}", experiment.large.family).to_lowercase(),
-        &format!("the small model's, {}", format!("{:?}", experiment.small.family).to_lowercase()),
+        experiment.large.family,
+        &format!("the small model's, {}", experiment.small.family),
     )?;
     check.growth(&experiment.small, &experiment.large)?;
     check.training(&["training"], &experiment.training)?;
@@ -101,6 +101,12 @@ impl Checker<'_> {
     }
 
     fn model(&self, name: &str, model: &ModelConfig, data: &DataConfig) -> Result<(), ConfigError> {
+        let text = || Family::ALL.iter().filter(|family| !family.reads_images()).map(|family| family.name());
+        let expected = || format!("a family that reads text: {}", text().collect::<Vec<_>>().join(", "));
+        self.require(!model.family.reads_images(), &[name, "family"], model.family, &expected())?;
+        let usual = model.family.heads()[0];
+        let expected = format!("{usual}: an experiment trains language models");
+        self.require(model.head() == usual, &[name, "head"], model.head(), &expected)?;
         if let Err(error) = Model::new(model.clone()) {
             return Err(match error {
                 ModelError::Config { field, found, expected } => {
@@ -109,20 +115,27 @@ impl Checker<'_> {
                 other => self.error(&[name], format!("'{name}': {other}")),
             });
         }
-        let length = data.sequence_length;
-        self.require(
-            model.max_position_embeddings >= length,
-            &[name, "max_position_embeddings"],
-            model.max_position_embeddings,
-            &format!("{length} (data.sequence_length) or more"),
-        )?;
+        // Rotary positions have no end.
+        if let Some(longest) = model.longest_sequence() {
+            let length = data.sequence_length;
+            let named = match model.family {
+                Family::Roberta => "data.sequence_length + pad_token_id + 1",
+                _ => "data.sequence_length",
+            };
+            self.require(
+                longest >= length,
+                &[name, "max_position_embeddings"],
+                model.max_position_embeddings,
+                &format!("{} ({named}) or more", model.positions_for(length)),
+            )?;
+        }
         if let Some(size) = data.tokenizer.vocab_size {
             let expected = format!("{size} (data.tokenizer.vocab_size) or more");
             self.require(model.vocab_size >= size, &[name, "vocab_size"], model.vocab_size, &expected)?;
         }
-        let expected = match model.family {
-            Family::Gpt2 => LanguageObjective::Causal,
-            Family::Bert => LanguageObjective::Masked,
+        let expected = match model.family.is_causal() {
+            true => LanguageObjective::Causal,
+            false => LanguageObjective::Masked,
         };
         self.require(
             data.objective == expected,

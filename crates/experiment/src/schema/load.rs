@@ -4,10 +4,11 @@ use super::check::check;
 use super::decode::decode;
 use super::error::{ConfigError, Origin};
 use super::tree::{self, Entry, Node, Table, Value};
-use super::{Experiment, MethodConfig};
+use super::{Experiment, MethodConfig, TokenizerConfig};
 use crate::decimal::shorten;
 use crate::registry::Registry;
 use ligo_kernels::Kernels;
+use ligo_models::{Family, Head, ModelConfig};
 use ligo_train::TrainingConfig;
 use std::path::{Path, PathBuf};
 
@@ -126,11 +127,14 @@ fn resolve<D: Kernels>(
             None => return Err(ConfigError::new(&root.origin, "missing key 'training'")),
         }
         inherit_training(table);
-        let vocab_size = vocab_size(table, workspace)?;
-        fill_in(table, vocab_size);
+        fill_in(table);
     }
     let mut experiment: Experiment = decode(&root, "")?;
     experiment.name = name;
+    let tokens = Tokens::of(&experiment.data.tokenizer, &root, workspace)?;
+    for model in [&mut experiment.small, &mut experiment.large] {
+        complete(model, &tokens, experiment.data.sequence_length);
+    }
     check(&experiment, &root, registry)?;
     Ok(experiment)
 }
@@ -169,36 +173,58 @@ fn inherit_training(root: &mut Table) {
     }
 }
 
-/// The size of the vocabulary as far as `[data.tokenizer]` tells it.
-fn vocab_size(root: &Table, workspace: &Path) -> Result<Option<i64>, ConfigError> {
-    let Some(Node { value: Value::Table(data), .. }) = root.get("data") else { return Ok(None) };
-    let Some(Node { value: Value::Table(tokenizer), .. }) = data.get("tokenizer") else { return Ok(None) };
-    if let Some(Node { value: Value::Integer(size), .. }) = tokenizer.get("vocab_size") {
-        return Ok(Some(*size));
+/// What a tokenizer says about the models, as far as `[data.tokenizer]` tells.
+struct Tokens {
+    vocab_size: Option<usize>,
+    /// The id of the padding token.
+    padding: Option<usize>,
+}
+
+impl Tokens {
+    fn of(config: &TokenizerConfig, root: &Node, workspace: &Path) -> Result<Self, ConfigError> {
+        match (config.vocab_size, &config.file) {
+            // A tokenizer of our own for a masked model begins with [PAD].
+            (Some(size), _) => Ok(Self { vocab_size: Some(size), padding: Some(0) }),
+            (None, None) => Ok(Self { vocab_size: None, padding: None }),
+            (None, Some(file)) => {
+                let place = root.nearest(&["data", "tokenizer", "file"]);
+                let tokenizer = ligo_data::Tokenizer::from_file(&workspace.join(file))
+                    .map_err(|error| ConfigError::new(place, format!("'data.tokenizer.file': {error:#}")))?;
+                let padding = tokenizer.pad_id().map(|id| id as usize);
+                Ok(Self { vocab_size: Some(tokenizer.vocab_size()), padding })
+            }
+        }
     }
-    let Some(Node { value: Value::String(file), origin }) = tokenizer.get("file") else { return Ok(None) };
-    let tokenizer = ligo_data::Tokenizer::from_file(&workspace.join(file))
-        .map_err(|error| ConfigError::new(origin, format!("'data.tokenizer.file': {error:#}")))?;
-    Ok(i64::try_from(tokenizer.vocab_size()).ok())
+}
+
+/// What follows for a model from text and tokenizer where it was left out.
+fn complete(model: &mut ModelConfig, tokens: &Tokens, sequence_length: usize) {
+    if model.family.reads_images() {
+        return;
+    }
+    if model.vocab_size == 0 {
+        model.vocab_size = tokens.vocab_size.unwrap_or(0);
+    }
+    if model.family == Family::Roberta {
+        model.pad_token_id = model.pad_token_id.or(tokens.padding);
+    }
+    if model.max_position_embeddings == 0 {
+        model.max_position_embeddings = model.positions_for(sequence_length);
+    }
 }
 
 /// What follows from the rest of the file where it was left out.
-fn fill_in(root: &mut Table, vocab_size: Option<i64>) {
-    let sequence_length = match root.get("data") {
-        Some(Node { value: Value::Table(data), .. }) => data.get("sequence_length").map(|node| node.value.clone()),
+fn fill_in(root: &mut Table) {
+    let family = |model: &str| match root.get(model) {
+        Some(Node { value: Value::Table(model), .. }) => match model.get("family") {
+            Some(Node { value: Value::String(name), .. }) => {
+                Family::ALL.into_iter().find(|family| family.name() == name)
+            }
+            _ => None,
+        },
         _ => None,
     };
-    let mut masked = false;
-    for model in ["small", "large"] {
-        let Some(Node { value: Value::Table(model), .. }) = root.get_mut(model) else { continue };
-        masked |= matches!(model.get("family"), Some(Node { value: Value::String(family), .. }) if family == "bert");
-        if let Some(size) = vocab_size {
-            model.fill("vocab_size", Value::Integer(size));
-        }
-        if let Some(length) = &sequence_length {
-            model.fill("max_position_embeddings", length.clone());
-        }
-    }
+    let masked = ["small", "large"].into_iter().filter_map(family).any(|family| family.heads()[0] == Head::MaskedLm);
     if masked && let Some(Node { value: Value::Table(data), .. }) = root.get_mut("data") {
         data.fill("objective", Value::String("masked".into()));
     }

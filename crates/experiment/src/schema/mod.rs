@@ -98,10 +98,10 @@ pub enum Corpus {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LanguageObjective {
-    /// The next token (GPT-2).
+    /// The next token (GPT-2, Llama and its kind).
     #[default]
     Causal,
-    /// Tokens that were masked out (BERT).
+    /// Tokens that were masked out (BERT, RoBERTa).
     Masked,
 }
 
