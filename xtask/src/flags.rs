@@ -28,12 +28,16 @@ use std::path::PathBuf;
   cargo xtask list                                        the experiments and how far each has come
   cargo xtask show quickstart                             what it would cost, before anything runs
   cargo xtask run quickstart --set training.steps=300     the same, shorter
+  cargo xtask inspect owner/name                          what a checkpoint is, of the Hub or a directory
+  cargo xtask generate checkpoint --prompt \"Once\"        what it says
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask test                                        every check, as the CI does it
 
 Environment:
   LIGO_LOG         what is logged to stderr: error, warn, info, debug, or ligo_data=debug
   NO_COLOR         no colours, not even on a terminal
+  HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE
+                   as the Hugging Face Hub's own programs read them
 
 Exit codes:
   0    done
@@ -65,6 +69,31 @@ pub(crate) enum Command {
     Show(Show),
     /// Rebuild table, curves and report of an experiment from the runs that are there; trains nothing
     Report(Report),
+    /// Look at a checkpoint without reading its weights: sizes, parameters, FLOPs, types, growth spaces, what is missing
+    ///
+    /// Takes milliseconds whatever the size. Spaces are the widths that growing can change, each with the modules that make and
+    /// read it.
+    #[command(after_help = "Examples:
+  cargo xtask inspect results/quickstart/runs/ligo-seed0/model
+  cargo xtask inspect hf://openai-community/gpt2
+  cargo xtask inspect checkpoint --json | jq .parameters.by_module")]
+    Inspect(Inspect),
+    /// Let a causal language model continue a text
+    ///
+    /// How tokens are picked is the checkpoint's generation_config.json to say, flags come first; where neither says it,
+    /// temperature 0.8, top-k 50, top-p 0.95. Text comes as it is made, figures go to stderr.
+    #[command(after_help = "Examples:
+  cargo xtask generate results/quickstart/runs/ligo-seed0/model --prompt \"The parser\"
+  cargo xtask generate openai-community/gpt2 --prompt \"Once upon a time\" --greedy
+  cargo xtask generate checkpoint --prompt - --samples 3 --seed 7 < prompt.txt")]
+    Generate(Generate),
+    /// Let a masked language model fill in what is masked in a text
+    ///
+    /// The mask is written as the model has it, or [MASK] or <mask> for any. Each of several is filled by itself.
+    #[command(after_help = "Examples:
+  cargo xtask fill-mask google-bert/bert-base-uncased \"Paris is the [MASK] of France.\"
+  cargo xtask fill-mask checkpoint \"A [MASK] and a <mask>.\" --top 3 --json")]
+    FillMask(FillMask),
     /// Prepare data
     #[command(subcommand)]
     Data(Data),
@@ -149,6 +178,79 @@ pub(crate) struct Show {
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Count FLOPs in sequences of so many tokens [default: 1024, or as many as the model can read]
+    #[arg(long, value_name = "N")]
+    pub(crate) sequence_length: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which checkpoint.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// A directory with config.json and model.safetensors, or owner/name or hf://owner/name@revision of the Hugging Face Hub
+    pub(crate) checkpoint: String,
+}
+
+/// Which checkpoint, and how it is read.
+#[derive(Debug, Args)]
+pub(crate) struct Weights {
+    /// A directory with config.json and model.safetensors, or owner/name or hf://owner/name@revision of the Hugging Face Hub
+    pub(crate) checkpoint: String,
+    /// Let infinities and NaN in weights through
+    #[arg(long)]
+    pub(crate) allow_nan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    pub(crate) weights: Weights,
+    /// What to go on from; - reads it from stdin
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: String,
+    /// How many tokens at most [default: the checkpoint's, or 50]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_new_tokens: Option<usize>,
+    /// Divide logits by it: below 1 likelier tokens come more often, 0 always takes the likeliest
+    #[arg(long, value_name = "T")]
+    pub(crate) temperature: Option<f32>,
+    /// Draw from the K likeliest tokens; 0 is all
+    #[arg(long, value_name = "K")]
+    pub(crate) top_k: Option<usize>,
+    /// Draw from the likeliest tokens that together reach this probability; 1 is all
+    #[arg(long, value_name = "P")]
+    pub(crate) top_p: Option<f32>,
+    /// Name the random numbers: the same seed gives the same text
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many texts; the first has the seed, each other the next one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: u32,
+    /// Always take the likeliest token
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "samples"])]
+    pub(crate) greedy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FillMask {
+    #[command(flatten)]
+    pub(crate) weights: Weights,
+    /// A text with at least one mask
+    pub(crate) text: String,
+    /// How many candidates for each mask
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) top: u16,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the run to stop with a checkpoint, the second ends the process at once.
+//! Ctrl-C: the first asks to stop, a run with a checkpoint, the second ends the process at once.
 
 use anyhow::{Context, Result};
 use indicatif::MultiProgress;
@@ -9,13 +9,23 @@ use std::process::ExitCode;
 /// What the shell expects of a program that Ctrl-C ended: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// The exit code of a run that was stopped.
+/// The exit code of a command that was stopped.
 pub(crate) fn exit_code() -> ExitCode {
     ExitCode::from(INTERRUPTED)
 }
 
 /// From now on Ctrl-C (and SIGTERM) sets the flag; a second one ends the process. `bars` make room for the message.
 pub(crate) fn stop_on_ctrl_c(bars: MultiProgress) -> Result<StopFlag> {
+    on_ctrl_c(move || {
+        let message = "stopping at the next step, with a checkpoint; Ctrl-C again stops at once";
+        bars.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "\n{message}");
+        });
+    })
+}
+
+/// From now on Ctrl-C (and SIGTERM) sets the flag and calls `tell`; a second one ends the process.
+pub(crate) fn on_ctrl_c(tell: impl Fn() + Send + 'static) -> Result<StopFlag> {
     let flag = StopFlag::default();
     let asked = flag.clone();
     ctrlc::set_handler(move || {
@@ -23,10 +33,7 @@ pub(crate) fn stop_on_ctrl_c(bars: MultiProgress) -> Result<StopFlag> {
             std::process::exit(INTERRUPTED.into());
         }
         asked.stop();
-        let message = "stopping at the next step, with a checkpoint; Ctrl-C again stops at once";
-        bars.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "\n{message}");
-        });
+        tell();
     })
     .context("Ctrl-C cannot be caught")?;
     Ok(flag)

@@ -6,7 +6,11 @@
 mod bench;
 mod data;
 mod experiment;
+mod fill_mask;
+mod find;
 mod flags;
+mod generate;
+mod inspect;
 mod interrupt;
 mod list;
 mod outcome;
@@ -37,6 +41,9 @@ fn main() -> ExitCode {
         Command::List(flags) => list::run(&flags),
         Command::Show(flags) => show::run(&flags),
         Command::Report(flags) => report::run(&flags),
+        Command::Inspect(flags) => inspect::run(&flags),
+        Command::Generate(flags) => generate::run(&flags),
+        Command::FillMask(flags) => fill_mask::run(&flags),
         Command::Data(Data::CrateDocs { data, vocab_size }) => data::run(data, vocab_size),
         Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),
         Command::Bench(Bench::Models(flags)) => bench::models::run(&flags),

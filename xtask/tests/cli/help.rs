@@ -10,6 +10,9 @@ fn help(arguments: &[&str]) -> String {
 fn help_reads_like_a_manual() {
     insta::assert_snapshot!("help", help(&["--help"]));
     insta::assert_snapshot!("help_run", help(&["run", "--help"]));
+    insta::assert_snapshot!("help_inspect", help(&["inspect", "--help"]));
+    insta::assert_snapshot!("help_generate", help(&["generate", "--help"]));
+    insta::assert_snapshot!("help_fill_mask", help(&["fill-mask", "--help"]));
     insta::assert_snapshot!("help_bench_step", help(&["bench", "step", "--help"]));
     insta::assert_snapshot!("help_bench_models", help(&["bench", "models", "--help"]));
 }

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+mod checkpoints;
 mod help;
 mod kills;
 mod mistakes;

@@ -35,7 +35,10 @@ impl<'a> TextStream<'a> {
         let text = self.tokenizer.decode(&self.ids)?;
         let certain = certain(&text);
         let piece = self.hand_on(&text, certain);
-        if certain == text.len() {
+        if certain == text.len() && piece.is_empty() {
+            // A special token, which says nothing of what follows.
+            self.ids.pop();
+        } else if certain == text.len() {
             // The tokens before these have no say in what follows.
             self.ids.drain(..self.settled);
             self.settled = self.ids.len();
@@ -92,17 +95,22 @@ mod tests {
     #[test]
     fn a_word_after_a_prompt_has_its_space() {
         // A tokenizer that marks where words begin, and leaves the mark out where a text does.
-        let file = r#"{ "version": "1.0", "added_tokens": [],
+        let file = r#"{ "version": "1.0", "added_tokens": [{ "id": 3, "content": "<x>", "single_word": false,
+                "lstrip": false, "rstrip": false, "normalized": false, "special": true }],
             "pre_tokenizer": { "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true },
             "decoder": { "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true },
             "model": { "type": "WordLevel", "vocab": { "▁once": 0, "▁upon": 1, "s": 2 }, "unk_token": "s" } }"#;
-        let (_directory, tokenizer) = opened(Family::Gpt2, 3, &[("tokenizer.json", file.into())]);
+        let (_directory, tokenizer) = opened(Family::Gpt2, 4, &[("tokenizer.json", file.into())]);
         let said = |prompt: &[u32]| {
             let mut stream = TextStream::after(&tokenizer, prompt).unwrap();
             [1, 2, 0].map(|id| stream.push(id).unwrap())
         };
         assert_eq!(said(&[0]), [" upon", "s", " once"]);
         assert_eq!(said(&[]), ["upon", "s", " once"]);
+        // A token that is not shown is no start of a text.
+        assert_eq!(said(&[0, 3]), [" upon", "s", " once"]);
+        let mut stream = TextStream::after(&tokenizer, &[0]).unwrap();
+        assert_eq!([3, 3, 1, 3, 0].map(|id| stream.push(id).unwrap()), ["", "", " upon", "", " once"]);
     }
 
     #[test]
