@@ -28,8 +28,8 @@ use std::path::PathBuf;
   cargo xtask list                                        the experiments and how far each has come
   cargo xtask show quickstart                             what it would cost, before anything runs
   cargo xtask run quickstart --set training.steps=300     the same, shorter
-  cargo xtask inspect owner/name                          what a checkpoint is, of the Hub or a directory
-  cargo xtask generate checkpoint --prompt \"Once\"        what it says
+  cargo xtask inspect owner/name                          what a checkpoint on the Hub or here is
+  cargo xtask generate checkpoint --prompt \"Once\"         what it says
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask test                                        every check, as the CI does it
 
