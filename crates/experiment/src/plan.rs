@@ -106,7 +106,7 @@ pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device:
     }
     let small = if starts_from_small {
         let recipe = Recipe::<D> {
-            start: Start::Random(experiment.small.clone()),
+            start: Start::Random(experiment.small.clone().into()),
             stages: vec![Stage::train("train", 0..experiment.small_training.steps)],
         };
         Some(planned(experiment, SMALL, &experiment.small_training, &recipe)?)

@@ -22,7 +22,7 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
     /// A fresh model.
-    Random(ModelConfig),
+    Random(Box<ModelConfig>),
     /// The experiment's pretrained small model.
     Small,
 }

@@ -24,6 +24,9 @@ impl<D: Kernels> Method<D> for Scratch {
 
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
         let ScratchOptions {} = parse_options("scratch", options)?;
-        Ok(Recipe { start: Start::Random(task.large.clone()), stages: vec![Stage::train("train", 0..task.steps)] })
+        Ok(Recipe {
+            start: Start::Random(task.large.clone().into()),
+            stages: vec![Stage::train("train", 0..task.steps)],
+        })
     }
 }

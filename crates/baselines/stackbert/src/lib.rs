@@ -79,6 +79,6 @@ impl<D: Kernels> Method<D> for StackBert {
             stages.push(Stage::train(name, steps.clone()));
         }
         // There is a first stage: `resolve` gives one more than there are doublings.
-        Ok(Recipe { start: Start::Random(of_depth(schedule[0].0)), stages })
+        Ok(Recipe { start: Start::Random(of_depth(schedule[0].0).into()), stages })
     }
 }

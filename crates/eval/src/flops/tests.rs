@@ -203,7 +203,8 @@ fn heads_cost_what_pencil_and_paper_give() {
     let shape = StepShape { sequences: 2, sequence_length: 3, labelled_share: 1.0 / 3.0 };
     let pooler = 72.0 + 8.0; // 2 × 4 × 9, tanh of 8
     let transform = ("head transform", 72.0 + 64.0 + 40.0); // M = 2: 2 × 4 × 9, GELU of 8 × 8, norm of 8 × 5
-    let cases: [(Family, Option<Head>, &[(&str, f64)]); 7] = [
+    type Case<'a> = (Family, Option<Head>, &'a [(&'static str, f64)]);
+    let cases: [Case<'_>; 7] = [
         (Family::Roberta, None, &[transform, ("output", 180.0 + 100.0)]),
         (Family::Bert, Some(Head::SequenceClassification), &[("pooler", pooler), ("output", 54.0 + 30.0)]),
         (Family::Roberta, Some(Head::SequenceRegression), &[("pooler", pooler), ("output", 54.0 + 18.0)]),

@@ -73,7 +73,7 @@ pub(crate) fn jobs<'a, D: Kernels>(
             seed,
             training: &experiment.small_training,
             recipe: Recipe {
-                start: Start::Random(experiment.small.clone()),
+                start: Start::Random(experiment.small.clone().into()),
                 stages: vec![Stage::train("train", 0..experiment.small_training.steps)],
             },
             inputs,

@@ -203,6 +203,46 @@ fn a_run_trains_everything_once_and_charges_every_stage() {
 }
 
 #[test]
+fn every_family_of_text_trains_and_grows_by_its_name_in_the_file_alone() {
+    let rows = r#"methods=[{method="scratch"},{method="stackbert"},{method="direct-copy"},{method="bert2bert"},{method="ligo",steps=2}]"#;
+    let grouped = ["small.num_key_value_heads=1", "large.num_key_value_heads=2"];
+    let cases: [(&str, usize, &[&str]); 7] = [
+        // Positions count on from the tokenizer's [PAD], which is token 0.
+        ("roberta", 9, &[]),
+        ("bert", 8, &[]),
+        ("llama", 8, &[]),
+        ("llama", 8, &grouped),
+        ("mistral", 8, &["small.sliding_window=3", "large.sliding_window=3"]),
+        ("qwen2", 8, &grouped),
+        ("qwen3", 8, &grouped),
+    ];
+    for (family, positions, more) in cases {
+        let place = Place::new();
+        let families = [format!("small.family={family}"), format!("large.family={family}")];
+        let plain = ["small.hidden_dropout=0", "large.hidden_dropout=0", "training.steps=2", "training.warmup_steps=1"];
+        let edit: Vec<&str> = [rows].into_iter().chain(families.iter().map(String::as_str)).chain(plain).collect();
+        let (results, _) = place.finished(&[&edit[..], more].concat());
+        assert_eq!((results.small.len(), results.methods.len()), (1, 5), "{family}");
+        for record in &results.methods {
+            assert!(record.rows.iter().all(|row| row.validation_loss.is_finite()), "{family} {}", record.label);
+        }
+        let directory = place.path("results/tiny/runs/ligo-seed0/model");
+        let (model, _) = ligo_models::hub::import(&directory, &Cpu::default()).expect("a model");
+        assert_eq!((model.config().family.name(), model.config().max_position_embeddings), (family, positions));
+        assert_eq!(model.parameter_count() as u64, results.methods[0].parameters);
+    }
+}
+
+#[test]
+fn a_roberta_whose_padding_a_real_token_could_be_is_refused() {
+    let place = Place::new();
+    let edit = ["small.family=roberta", "large.family=roberta", "large.pad_token_id=7", "small.pad_token_id=7"];
+    let error = format!("{:#}", place.run(&edit, &Watcher::new(u64::MAX)).expect_err("7 is a token of the text"));
+    let expected = "small.pad_token_id is 7, expected the id of the tokenizer's padding token (0)";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn stopped_at_any_step_and_started_again_a_run_ends_with_the_same_numbers() {
     let (undisturbed, _) = Place::new().finished(&[]);
     for stop_after in [1, 4, 7] {
@@ -402,7 +442,7 @@ impl<D: Kernels> ligo_growth::Method<D> for TwoHalves {
             ligo_growth::Stage::train("first", 0..task.steps / 2),
             ligo_growth::Stage::train("second", task.steps / 2..task.steps),
         ];
-        Ok(ligo_growth::Recipe { start: ligo_growth::Start::Random(task.large.clone()), stages })
+        Ok(ligo_growth::Recipe { start: ligo_growth::Start::Random(task.large.clone().into()), stages })
     }
 }
 

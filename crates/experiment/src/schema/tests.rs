@@ -155,6 +155,21 @@ fn every_mistake_names_file_line_column_key_what_was_found_and_what_was_expected
             "a.toml:18:10: 'large.family' is \"gtp2\", did you mean 'gpt2'?",
         ),
         (
+            "family = \"gpt2\"\nhidden_size = 8",
+            "family = \"vit\"\nhidden_size = 8",
+            "a.toml:12:1: 'small.family' is vit, expected a family that reads text: gpt2, bert, roberta, llama, mistral, qwen2, qwen3",
+        ),
+        (
+            "hidden_size = 16",
+            "hidden_size = 16\nhead = \"none\"",
+            "a.toml:20:1: 'large.head' is none, expected causal-lm: an experiment trains language models",
+        ),
+        (
+            "hidden_size = 16",
+            "hidden_size = 16\nlayer_norm_eps = 1e-3",
+            "a.toml:20:1: 'large.layer_norm_eps' is 0.001, expected 0.00001, as in the small model (asked by methods.ligo)",
+        ),
+        (
             "learning_rate = 1e-3",
             "learning_rate = nan",
             "a.toml:26:17: 'training.learning_rate' is nan, expected a finite number",
@@ -304,8 +319,19 @@ fn what_is_left_out_follows_from_the_rest() {
         experiment.methods.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(),
         ["scratch", "scratch-fast", "ligo"]
     );
-    let bert = good(&["small.family=bert", "large.family=bert"]);
-    assert_eq!(bert.data.objective, LanguageObjective::Masked);
+    // The longest sequence is 16; RoBERTa counts on from its padding token, the first of a tokenizer of our own.
+    let cases = [
+        ("bert", LanguageObjective::Masked, 16, None),
+        ("roberta", LanguageObjective::Masked, 17, Some(0)),
+        ("llama", LanguageObjective::Causal, 16, None),
+    ];
+    for (family, objective, positions, padding) in cases {
+        let found = good(&[&format!("small.family={family}"), &format!("large.family={family}")]);
+        assert_eq!(found.data.objective, objective, "{family}");
+        for model in [&found.small, &found.large] {
+            assert_eq!((model.max_position_embeddings, model.pad_token_id), (positions, padding), "{family}");
+        }
+    }
 }
 
 #[test]
@@ -351,7 +377,8 @@ steps = 4
 
 #[test]
 fn the_resolved_file_resolves_to_itself() {
-    for overrides in [&[][..], &["threads=2", "small_training.steps=4", "training.max_grad_norm=0.5"][..]] {
+    let roberta = &["small.family=roberta", "large.family=roberta"][..];
+    for overrides in [&[][..], &["threads=2", "small_training.steps=4", "training.max_grad_norm=0.5"][..], roberta] {
         let experiment = good(overrides);
         let written = experiment.to_toml().expect("it has a TOML form");
         let again = load(&[("a.toml", &written)], &[]).unwrap_or_else(|error| panic!("{error}\n{written}"));
