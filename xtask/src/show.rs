@@ -23,7 +23,8 @@ pub(crate) fn run(flags: &Show) -> Result<ExitCode> {
 fn text(plan: &Plan) -> String {
     let mut text = format!("{}\n", plan.toml.trim_end());
     let mut line = |name: &str, value: String| text.push_str(&format!("\n{name:<14}{value}"));
-    line("small model", format!("{} weights", scaled(plan.small_parameters as f64)));
+    let checkpoint = plan.checkpoint.as_ref().map(|found| format!(", read from {}", found.directory.display()));
+    line("small model", format!("{} weights{}", scaled(plan.small_parameters as f64), checkpoint.unwrap_or_default()));
     line("large model", format!("{} weights", scaled(plan.large_parameters as f64)));
     let memory = plan.memory;
     line(
@@ -74,6 +75,9 @@ fn json_of(plan: &Plan) -> Value {
     json!({
         "toml": plan.toml,
         "small_parameters": plan.small_parameters,
+        "checkpoint": plan.checkpoint.as_ref().map(|found| json!({
+            "name": found.name, "directory": found.directory, "blake3": found.content,
+        })),
         "large_parameters": plan.large_parameters,
         "seeds": plan.seeds,
         "small": plan.small.as_ref().map(run),

@@ -56,7 +56,7 @@ impl Inputs {
         Ok(Self::new(Value::Object(values)))
     }
 
-    /// Of a method's run. `small`: fingerprint of the small run that it starts from, if it does.
+    /// Of a method's run. `small`: what says which small model it starts from, if it does.
     ///
     /// # Errors
     /// As [`Inputs::of_small`].
@@ -65,7 +65,7 @@ impl Inputs {
         row: &MethodConfig,
         recipe: &Recipe<D>,
         data: &str,
-        small: &str,
+        small: &Value,
         seed: u64,
     ) -> serde_json::Result<Self> {
         let mut values = shared(experiment, data, seed)?;
@@ -74,7 +74,7 @@ impl Inputs {
         values.insert("method".into(), json!(row.method));
         values.insert("options".into(), serde_json::to_value(&row.options)?);
         let start = match &recipe.start {
-            Start::Small => json!({ "small run": small }),
+            Start::Small => small.clone(),
             Start::Random(model) => json!({ "fresh": serde_json::to_value(model)? }),
         };
         values.insert("start".into(), start);

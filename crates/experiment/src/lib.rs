@@ -5,6 +5,7 @@
 //!
 //! This is the only crate that knows every method ([`methods`]); it holds no method and no mathematics itself.
 
+mod checkpoint;
 mod cost;
 mod decimal;
 mod fingerprint;
@@ -17,6 +18,7 @@ mod run;
 mod schema;
 mod state;
 
+pub use checkpoint::SmallCheckpoint;
 pub use fingerprint::{Change, Inputs};
 pub use ligo_train::Cost;
 pub use plan::{Plan, PlannedRun, PlannedStage, TimeSource, plan};

@@ -1,5 +1,6 @@
 //! What an experiment will cost, before anything runs: parameters, FLOPs by stage, memory, time.
 
+use crate::checkpoint::SmallCheckpoint;
 use crate::cost;
 use crate::registry::{Registry, find};
 use crate::run::directory::RunDirectory;
@@ -23,7 +24,9 @@ pub struct Plan {
     pub small_parameters: usize,
     /// Weights of the large model.
     pub large_parameters: usize,
-    /// The small model's training, if a method starts from it.
+    /// The checkpoint that the small model is, if it is not trained here: as it is named, and where it lies.
+    pub checkpoint: Option<SmallCheckpoint>,
+    /// The small model's training, if a method starts from it and it is no checkpoint.
     pub small: Option<PlannedRun>,
     /// The rows of the table, for one seed each.
     pub methods: Vec<PlannedRun>,
@@ -104,7 +107,7 @@ pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device:
         starts_from_small |= recipe.start == Start::Small;
         methods.push(planned(experiment, &row.label, &row.training, &recipe)?);
     }
-    let small = if starts_from_small {
+    let small = if starts_from_small && experiment.checkpoint.is_none() {
         let recipe = Recipe::<D> {
             start: Start::Random(experiment.small.clone().into()),
             stages: vec![Stage::train("train", 0..experiment.small_training.steps)],
@@ -124,6 +127,7 @@ pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device:
         toml: experiment.to_toml()?,
         small_parameters: Model::new(experiment.small.clone())?.parameter_count(),
         large_parameters,
+        checkpoint: experiment.checkpoint.clone(),
         small,
         methods,
         seeds,

@@ -81,8 +81,11 @@ pub struct RunRecord {
     pub stages: Vec<StageRecord>,
     /// All stages together.
     pub total: Cost,
-    /// The cost of the small model that this run started from; none if it started from none.
+    /// The cost of the small model that this run started from; none if it started from none, or from a checkpoint.
     pub small: Option<Cost>,
+    /// The checkpoint that this run started from, as it is named in the file; what that cost is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// The operator's loss before and after learning; none if none was learnt.
     pub operator: Option<OperatorLoss>,
     /// Of everything that the run depends on.
@@ -113,7 +116,7 @@ pub struct Results {
     pub experiment: Experiment,
     /// The data.
     pub data: DataRecord,
-    /// The small model's runs, one per seed, in the order of the seeds; empty where no method needs one.
+    /// The small model's runs, one per seed, in the order of the seeds; empty where no method needs one or it is a checkpoint.
     pub small: Vec<RunRecord>,
     /// The methods' runs, rows in the order of the TOML, seeds within.
     pub methods: Vec<RunRecord>,

@@ -150,17 +150,17 @@ fn with_savings(results: &Results, metrics: &DataFrame, runs: DataFrame) -> Resu
         let run = curve::of_run(metrics, label, seed)?;
         found.push(saved(&run, small_cost(results, label, seed), &reference, smoothing));
     }
-    let column = |name: &str, get: fn(&Saved) -> f64| {
-        Column::new(name.into(), found.iter().map(|saved| saved.as_ref().map(get)).collect::<Vec<_>>())
+    let column = |name: &str, get: fn(&Saved) -> Option<f64>| {
+        Column::new(name.into(), found.iter().map(|saved| saved.as_ref().and_then(get)).collect::<Vec<_>>())
     };
     let columns = [
-        column("steps_to_target", |saved| saved.steps),
-        column("flops_to_target", |saved| saved.flops),
-        column("wall_to_target", |saved| saved.wall_seconds),
-        column("flops_saved", |saved| saved.given.flops),
-        column("wall_saved", |saved| saved.given.wall_time),
-        column("flops_saved_charged", |saved| saved.charged.flops),
-        column("wall_saved_charged", |saved| saved.charged.wall_time),
+        column("steps_to_target", |saved| Some(saved.steps)),
+        column("flops_to_target", |saved| Some(saved.flops)),
+        column("wall_to_target", |saved| Some(saved.wall_seconds)),
+        column("flops_saved", |saved| Some(saved.given.flops)),
+        column("wall_saved", |saved| Some(saved.given.wall_time)),
+        column("flops_saved_charged", |saved| saved.charged.map(|shares| shares.flops)),
+        column("wall_saved_charged", |saved| saved.charged.map(|shares| shares.wall_time)),
     ];
     Ok(runs.hstack(&columns)?)
 }
@@ -270,7 +270,8 @@ fn title(results: &Results, label: &str, method: &str) -> String {
     }
 }
 
-/// What the small model of a run cost.
+/// What the small model of a run cost: nothing where it started from none; none where it is not known.
 fn small_cost(results: &Results, label: &str, seed: u64) -> Option<Cost> {
-    results.methods.iter().find(|run| run.label == label && run.seed == seed)?.small
+    let run = results.methods.iter().find(|run| run.label == label && run.seed == seed)?;
+    if run.checkpoint.is_some() { None } else { Some(run.small.unwrap_or_default()) }
 }

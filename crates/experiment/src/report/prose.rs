@@ -15,7 +15,7 @@ pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> 
         "A {} of {}{} was grown into {}{}, on the text {} ({} tokens to train on, a vocabulary of {}).",
         family(small.family),
         size(small),
-        weights(results.small.first()),
+        small_weights(results),
         size(large),
         weights(results.methods.first()),
         data.name,
@@ -58,6 +58,14 @@ fn size(model: &ModelConfig) -> String {
     format!("{} {layers} × {} channels", model.num_hidden_layers, number::count(model.hidden_size as u64))
 }
 
+/// Of the small model, or the checkpoint that it is.
+fn small_weights(results: &Results) -> String {
+    match &results.experiment.checkpoint {
+        Some(checkpoint) => format!(" (the checkpoint {})", checkpoint.name),
+        None => weights(results.small.first()),
+    }
+}
+
 fn weights(run: Option<&RunRecord>) -> String {
     run.map(|run| format!(" ({} weights)", number::count(run.parameters))).unwrap_or_default()
 }
@@ -95,10 +103,14 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
     let mut paragraphs = vec![format!(
         "{} Saved is 1 − cost / cost of {}, where a row's cost is all that it ran, an operator's learning included, until its \
          validation loss{smoothed} reached the target and stayed there. The small model is taken as given, as in the paper; \
-         \"small model charged\" adds its training. Wall time is that of training and growing, without measurements and \
+         {}. Wall time is that of training and growing, without measurements and \
          checkpoints; FLOPs are counted operation by operation.{}",
         target(results, figures),
         figures.reference,
+        match &results.experiment.checkpoint {
+            Some(_) => "what the checkpoint cost is not known",
+            None => "\"small model charged\" adds its training",
+        },
         match results.experiment.seeds.len() {
             0 | 1 => "",
             _ => " Figures are means over seeds ± one standard deviation.",

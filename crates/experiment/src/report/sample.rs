@@ -84,6 +84,7 @@ impl Builder {
             stages: Vec::new(),
             total: Cost::default(),
             small: None,
+            checkpoint: None,
             operator: None,
             fingerprint: "0123abcd".into(),
             provenance: provenance(),

@@ -16,8 +16,8 @@ pub(super) struct Saved {
     pub(super) wall_seconds: f64,
     /// Shares of the reference's cost, the small model given.
     pub(super) given: Shares,
-    /// The same, the small model charged.
-    pub(super) charged: Shares,
+    /// The same, the small model charged; none where its cost is not known.
+    pub(super) charged: Option<Shares>,
 }
 
 /// What was saved, as a share of the reference's cost.
@@ -32,14 +32,13 @@ pub(super) fn target(reference: &[Evaluation], smoothing: usize) -> Option<f64> 
     Some(smooth(&points(reference, |row| row.steps), smoothing).last()?.metric)
 }
 
-/// What `run` saved against `reference`, given what its small model cost; none if it did not reach the target.
+/// What `run` saved against `reference`, given what its small model cost, if that is known; none if it did not reach the target.
 pub(super) fn saved(
     run: &[Evaluation],
     small: Option<Cost>,
     reference: &[Evaluation],
     smoothing: usize,
 ) -> Option<Saved> {
-    let small = small.unwrap_or_default();
     let cost = |axis: fn(&Evaluation) -> f64| {
         compare(reference, smoothing, axis)?.cost(&points(run, axis), Accounting::SmallGiven)
     };
@@ -57,9 +56,12 @@ pub(super) fn saved(
             flops: share(|row| row.flops, Accounting::SmallGiven)?,
             wall_time: share(|row| row.wall_seconds, Accounting::SmallGiven)?,
         },
-        charged: Shares {
-            flops: share(|row| row.flops, Accounting::SmallCharged(small.flops))?,
-            wall_time: share(|row| row.wall_seconds, Accounting::SmallCharged(small.wall_seconds))?,
+        charged: match small {
+            Some(small) => Some(Shares {
+                flops: share(|row| row.flops, Accounting::SmallCharged(small.flops))?,
+                wall_time: share(|row| row.wall_seconds, Accounting::SmallCharged(small.wall_seconds))?,
+            }),
+            None => None,
         },
     })
 }

@@ -63,6 +63,10 @@ fn charged(row: &Row) -> String {
         (role, Some(mean), Some(wall_mean)) if role != Role::Reference => {
             number::percent_pair((mean, flops.sd), (wall_mean, wall.sd))
         }
+        // It reached the target, but nobody knows what its small model cost.
+        (role, ..) if role != Role::Reference && flops.reached() == 0 && row.flops_saved.reached() > 0 => {
+            "not known".into()
+        }
         _ => saved(row, flops),
     }
 }

@@ -183,6 +183,23 @@ fn charging_the_small_model_costs_the_methods_that_grow_it_and_no_other() {
 }
 
 #[test]
+fn what_a_checkpoint_cost_is_not_known_rather_than_nothing() {
+    let mut results = sample::quickstart();
+    results.small.clear();
+    for run in &mut results.methods {
+        run.checkpoint = run.small.take().map(|_| "owner/name".into());
+    }
+    let files = report(&results);
+    let metrics = &json(&files["summary.json"])["metrics"];
+    let row = |label: &str| files["table.md"].lines().find(|line| line.starts_with(&format!("| {label}"))).unwrap();
+    for (label, grows) in [("stackbert", false), ("bert2bert", true), ("ligo", true)] {
+        assert!(metrics[label]["flops_saved"]["mean"].is_f64(), "{label}");
+        assert_eq!(metrics[label]["flops_saved_small_model_charged"]["mean"].is_null(), grows, "{label}");
+        assert_eq!(row(label).contains("| not known |"), grows, "{}", row(label));
+    }
+}
+
+#[test]
 fn without_a_run_of_the_reference_nothing_is_compared() {
     let mut results = sample::irregular();
     results.methods.retain(|run| run.label != "scratch");

@@ -37,6 +37,8 @@ pub(super) struct Setting<'a, D: Kernels> {
     pub(super) device: &'a D,
     pub(super) data: &'a Data,
     pub(super) validation: &'a [Batch],
+    /// The small model, if it is not trained here.
+    pub(super) checkpoint: Option<&'a hub::Checkpoint>,
     pub(super) options: &'a Options<'a>,
     /// `results/<experiment>`.
     pub(super) results: &'a Path,
@@ -88,8 +90,11 @@ pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) ->
     }
 
     let model = job.directory.join(MODEL);
-    hub::export(&model, &current.model, &current.parameters, &hub::ExportOptions::default())?;
-    setting.data.save_tokenizer(&model)?;
+    let from = setting.checkpoint;
+    hub::export(&model, &current.model, &current.parameters, &hub::ExportOptions { from, ..Default::default() })?;
+    if from.is_none() {
+        setting.data.save_tokenizer(&model)?;
+    }
     let record = RunRecord {
         label: job.label.into(),
         method: job.method.into(),
@@ -99,7 +104,16 @@ pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) ->
         total: state.total(),
         stages: state.stages,
         rows: state.rows,
-        small: if job.starts_from_small() { Some(small_record(setting, job.seed)?.total) } else { None },
+        small: match job.starts_from_small() && from.is_none() {
+            true => Some(small_record(setting, job.seed)?.total),
+            false => None,
+        },
+        checkpoint: setting
+            .experiment
+            .checkpoint
+            .as_ref()
+            .filter(|_| job.starts_from_small())
+            .map(|found| found.name.clone()),
         operator: state.operator,
         fingerprint: job.inputs.fingerprint.clone(),
         provenance: Provenance::here(&setting.options.workspace, setting.options.threads, &setting.options.command),
@@ -139,6 +153,10 @@ fn current<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>, done: usize) 
         (1.., _) => checkpoint::load(&job.directory.join(weights_after(done)), model.specs().clone(), setting.device)?,
         (0, Start::Random(_)) => model.fresh(setting.device, job.weights_seed())?,
         (0, Start::Small) => {
+            if let Some(checkpoint) = setting.checkpoint {
+                let (model, parameters) = checkpoint.load(setting.device, &hub::LoadOptions::default())?;
+                return Ok(Current { model, parameters });
+            }
             let small = RunDirectory::new(setting.results, SMALL, job.seed);
             checkpoint::load(&small.join(MODEL).join(WEIGHTS), model.specs().clone(), setting.device)?
         }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use ligo_growth::{Recipe, Stage, Start};
 use ligo_kernels::Kernels;
 use ligo_train::TrainingConfig;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -53,7 +54,7 @@ impl<D: Kernels> Job<'_, D> {
     }
 }
 
-/// All runs of an experiment: the small model's (if a method starts from it), then the rows in order, seeds within.
+/// All runs of an experiment: the small model's (if a method starts from it and it is no checkpoint), then the rows in order, seeds within.
 ///
 /// # Errors
 /// If a method refuses; [`Experiment::load`] has asked it before.
@@ -64,7 +65,9 @@ pub(crate) fn jobs<'a, D: Kernels>(
     results: &Path,
 ) -> Result<Vec<Job<'a, D>>> {
     let mut small = Vec::new();
-    for &seed in &experiment.seeds {
+    // A checkpoint is trained already.
+    let trained_here = experiment.checkpoint.is_none();
+    for &seed in experiment.seeds.iter().filter(|_| trained_here) {
         let inputs = Inputs::of_small(experiment, &data.fingerprint, seed)?;
         small.push(Job {
             label: SMALL,
@@ -83,10 +86,13 @@ pub(crate) fn jobs<'a, D: Kernels>(
     let mut methods = Vec::new();
     for row in &experiment.methods {
         let method = find(registry, &row.method).with_context(|| format!("no method is called '{}'", row.method))?;
-        for (&seed, small) in experiment.seeds.iter().zip(&small) {
+        for (i, &seed) in experiment.seeds.iter().enumerate() {
+            let small = match &experiment.checkpoint {
+                Some(checkpoint) => json!({ "checkpoint": checkpoint.content }),
+                None => json!({ "small run": small[i].inputs.fingerprint }),
+            };
             let recipe = method.recipe(&row.options, &experiment.task(row))?;
-            let inputs =
-                Inputs::of_method(experiment, row, &recipe, &data.fingerprint, &small.inputs.fingerprint, seed)?;
+            let inputs = Inputs::of_method(experiment, row, &recipe, &data.fingerprint, &small, seed)?;
             methods.push(Job {
                 label: &row.label,
                 method: &row.method,

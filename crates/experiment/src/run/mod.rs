@@ -11,6 +11,8 @@ mod observer;
 mod seeds;
 
 #[cfg(test)]
+mod from_checkpoint;
+#[cfg(test)]
 mod tests;
 
 pub use observer::{Event, Observer};
@@ -25,6 +27,7 @@ use directory::{Found, read_json, write_json};
 use execute::{Setting, execute};
 use jobs::{jobs, stale};
 use ligo_kernels::{Kernels, on_workers};
+use ligo_models::hub;
 use ligo_train::{StopFlag, TrainError};
 use lock::Lock;
 use std::path::{Path, PathBuf};
@@ -94,7 +97,16 @@ fn run_here<D: Kernels>(
         options.observer.event(&Event::Stale { change: &change, runs: &runs });
     }
 
-    let setting = Setting { experiment, device, data: &data, validation: &validation, options, results: &results };
+    let checkpoint = experiment.checkpoint.as_ref().map(|small| hub::open(&small.directory)).transpose()?;
+    let setting = Setting {
+        experiment,
+        device,
+        data: &data,
+        validation: &validation,
+        checkpoint: checkpoint.as_ref(),
+        options,
+        results: &results,
+    };
     let mut diverged = Vec::new();
     for (index, job) in jobs.iter().enumerate() {
         if let Found::Done(record) = job.directory.look(&job.inputs)? {

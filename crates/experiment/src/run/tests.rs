@@ -55,10 +55,10 @@ warmup_steps = 1
 "#;
 
 /// A directory with text and an experiment file.
-struct Place(tempfile::TempDir);
+pub(super) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = Self(tempfile::tempdir().expect("a temporary directory"));
         let text = |from: usize| -> Vec<String> {
             (from..from + 40).map(|i| format!("sentence number {i} says that {} is more than {}", i + 1, i)).collect()
@@ -70,11 +70,11 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn experiment(&self, overrides: &[&str]) -> Experiment {
+    pub(super) fn experiment(&self, overrides: &[&str]) -> Experiment {
         let overrides: Vec<String> = overrides.iter().map(|&argument| argument.to_owned()).collect();
         Experiment::load(&self.path("tiny.toml"), &overrides, &methods::<Cpu>(), self.0.path()).expect("it is good")
     }
@@ -97,7 +97,7 @@ impl Place {
         run(&self.experiment(overrides), &methods::<Cpu>(), &Cpu::default(), &self.options(watcher))
     }
 
-    fn finished(&self, overrides: &[&str]) -> (Results, Watcher) {
+    pub(super) fn finished(&self, overrides: &[&str]) -> (Results, Watcher) {
         let watcher = Watcher::new(u64::MAX);
         match self.run(overrides, &watcher) {
             Ok(Outcome::Finished(results)) => (*results, watcher),
@@ -107,7 +107,7 @@ impl Place {
 }
 
 /// Writes down what happens, and asks for a stop after so many steps.
-struct Watcher {
+pub(super) struct Watcher {
     stop: StopFlag,
     steps: AtomicU64,
     stop_after: u64,
@@ -119,11 +119,11 @@ impl Watcher {
         Self { stop: StopFlag::default(), steps: AtomicU64::new(0), stop_after, lines: Mutex::default() }
     }
 
-    fn steps(&self) -> u64 {
+    pub(super) fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         self.lines.lock().expect("no watcher panics").clone()
     }
 }
@@ -152,7 +152,7 @@ impl Observer for Watcher {
 }
 
 /// What must be equal however often a run was stopped: everything but time.
-fn timeless(results: &Results) -> Vec<RunRecord> {
+pub(super) fn timeless(results: &Results) -> Vec<RunRecord> {
     let timeless = |record: &RunRecord| {
         let mut record = record.clone();
         record.provenance.date.clear();

@@ -31,8 +31,9 @@ pub(super) fn check<D: Kernels>(
         check.within(threads, 1..=4096, &["threads"])?;
     }
     check.data(&experiment.data)?;
-    for (name, model) in [("small", &experiment.small), ("large", &experiment.large)] {
-        check.model(name, model, &experiment.data)?;
+    let models = [("small", &experiment.small), ("large", &experiment.large)];
+    for (name, model) in models {
+        check.reads_text(name, model)?;
     }
     check.require(
         experiment.small.family == experiment.large.family,
@@ -40,6 +41,9 @@ pub(super) fn check<D: Kernels>(
         experiment.large.family,
         &format!("the small model's, {}", experiment.small.family),
     )?;
+    for (name, model) in models {
+        check.model(name, model, &experiment.data)?;
+    }
     check.growth(&experiment.small, &experiment.large)?;
     check.training(&["training"], &experiment.training)?;
     check.training(&["small_training"], &experiment.small_training)?;
@@ -100,10 +104,13 @@ impl Checker<'_> {
         }
     }
 
+    fn reads_text(&self, name: &str, model: &ModelConfig) -> Result<(), ConfigError> {
+        let text = Family::ALL.into_iter().filter(|family| !family.reads_images()).map(Family::name);
+        let expected = format!("a family that reads text: {}", text.collect::<Vec<_>>().join(", "));
+        self.require(!model.family.reads_images(), &[name, "family"], model.family, &expected)
+    }
+
     fn model(&self, name: &str, model: &ModelConfig, data: &DataConfig) -> Result<(), ConfigError> {
-        let text = || Family::ALL.iter().filter(|family| !family.reads_images()).map(|family| family.name());
-        let expected = || format!("a family that reads text: {}", text().collect::<Vec<_>>().join(", "));
-        self.require(!model.family.reads_images(), &[name, "family"], model.family, &expected())?;
         let usual = model.family.heads()[0];
         let expected = format!("{usual}: an experiment trains language models");
         self.require(model.head() == usual, &[name, "head"], model.head(), &expected)?;

@@ -1,6 +1,7 @@
 //! From a file to a resolved experiment: `extends`, `--set`, what is inherited, what is filled in.
 
 use super::check::check;
+use super::checkpoint;
 use super::decode::decode;
 use super::error::{ConfigError, Origin};
 use super::tree::{self, Entry, Node, Table, Value};
@@ -28,6 +29,11 @@ impl Experiment {
     ) -> Result<Self, ConfigError> {
         let mut root = read(path, &mut Vec::new())?;
         for argument in overrides {
+            if checkpoint::is_set_by(argument)
+                && let Value::Table(table) = &mut root.value
+            {
+                checkpoint::forget_trained(table);
+            }
             tree::set(&mut root, argument)?;
         }
         let name = name_of(path)?;
@@ -45,6 +51,16 @@ impl Experiment {
             small.retain(|key, value| training.get(key) != Some(value));
             if small.is_empty() {
                 document.remove("small_training");
+            }
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            document.insert(
+                "small".into(),
+                toml::Table::from_iter([("checkpoint".into(), checkpoint.name.clone().into())]).into(),
+            );
+            document.remove("small_training");
+            if let Some(data) = document.get_mut("data").and_then(toml::Value::as_table_mut) {
+                data.remove("tokenizer");
             }
         }
         let rows = self.methods.iter().map(|row| row_to_toml(row, &training)).collect::<Result<Vec<_>, _>>()?;
@@ -108,6 +124,7 @@ fn read(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Node, ConfigError> {
     }
     let mut root = read(&base, chain)?;
     if let Value::Table(below) = &mut root.value {
+        checkpoint::make_way(below, &own);
         below.merge(own);
     }
     root.origin = start;
@@ -120,18 +137,27 @@ fn resolve<D: Kernels>(
     registry: &Registry<D>,
     workspace: &Path,
 ) -> Result<Experiment, ConfigError> {
+    let mut checkpoint = None;
     if let Value::Table(table) = &mut root.value {
         match table.get("training") {
             // By itself first, so that a mistake in it is not reported from a row that inherits it.
             Some(training) => decode::<TrainingConfig>(training, "training").map(drop)?,
             None => return Err(ConfigError::new(&root.origin, "missing key 'training'")),
         }
+        checkpoint = checkpoint::take(table, workspace)?;
         inherit_training(table);
         fill_in(table);
     }
     let mut experiment: Experiment = decode(&root, "")?;
     experiment.name = name;
-    let tokens = Tokens::of(&experiment.data.tokenizer, &root, workspace)?;
+    let mut said_by = ["data", "tokenizer", "file"].as_slice();
+    if let Some(checkpoint) = &checkpoint {
+        experiment.data.tokenizer.file = Some(checkpoint.tokenizer());
+        said_by = &["small", "checkpoint"];
+    }
+    experiment.checkpoint = checkpoint;
+    let tokens = Tokens::of(&experiment.data.tokenizer, workspace)
+        .map_err(|error| ConfigError::new(root.nearest(said_by), format!("'{}': {error}", said_by.join("."))))?;
     for model in [&mut experiment.small, &mut experiment.large] {
         complete(model, &tokens, experiment.data.sequence_length);
     }
@@ -181,15 +207,13 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn of(config: &TokenizerConfig, root: &Node, workspace: &Path) -> Result<Self, ConfigError> {
+    fn of(config: &TokenizerConfig, workspace: &Path) -> Result<Self, ligo_data::DataError> {
         match (config.vocab_size, &config.file) {
             // A tokenizer of our own for a masked model begins with [PAD].
             (Some(size), _) => Ok(Self { vocab_size: Some(size), padding: Some(0) }),
             (None, None) => Ok(Self { vocab_size: None, padding: None }),
             (None, Some(file)) => {
-                let place = root.nearest(&["data", "tokenizer", "file"]);
-                let tokenizer = ligo_data::Tokenizer::from_file(&workspace.join(file))
-                    .map_err(|error| ConfigError::new(place, format!("'data.tokenizer.file': {error:#}")))?;
+                let tokenizer = ligo_data::Tokenizer::from_file(&workspace.join(file))?;
                 let padding = tokenizer.pad_id().map(|id| id as usize);
                 Ok(Self { vocab_size: Some(tokenizer.vocab_size()), padding })
             }

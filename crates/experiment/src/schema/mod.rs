@@ -5,6 +5,7 @@
 //! line, column, key, what was found and what was expected ([`ConfigError`]).
 
 mod check;
+mod checkpoint;
 mod decode;
 mod error;
 mod load;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use error::ConfigError;
 
+use crate::checkpoint::SmallCheckpoint;
 use ligo_models::ModelConfig;
 use ligo_train::TrainingConfig;
 use serde::{Deserialize, Serialize};
@@ -40,8 +42,12 @@ pub struct Experiment {
     pub threads: Option<usize>,
     /// The text.
     pub data: DataConfig,
-    /// The model that is grown.
+    /// The model that is grown; of a [checkpoint](Self::checkpoint) what its `config.json` says.
     pub small: ModelConfig,
+    /// The checkpoint that the small model is, if it is not trained here: in the TOML `small.checkpoint`, in place of all other
+    /// keys of `[small]`, of `[small_training]`, and of `[data.tokenizer]`.
+    #[serde(skip)]
+    pub checkpoint: Option<SmallCheckpoint>,
     /// The model that is wanted.
     pub large: ModelConfig,
     /// How the large model is trained.
@@ -83,6 +89,7 @@ pub struct DataConfig {
     #[serde(default = "default_masked_share")]
     pub masked_share: f64,
     /// How text becomes tokens.
+    #[serde(default)]
     pub tokenizer: TokenizerConfig,
 }
 
@@ -106,7 +113,7 @@ pub enum LanguageObjective {
 }
 
 /// How text becomes tokens: the table `[data.tokenizer]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {
     /// Size of the byte-level BPE that is trained on the training text. Either this or `file`.

@@ -116,6 +116,23 @@ pub(super) fn label(row: &Node) -> Option<&str> {
 }
 
 impl Node {
+    /// A value that nobody wrote.
+    pub(super) fn filled_in(value: toml::Value) -> Self {
+        let value = match value {
+            toml::Value::String(text) => Value::String(text),
+            toml::Value::Integer(number) => Value::Integer(number),
+            toml::Value::Float(number) => Value::Float(number),
+            toml::Value::Boolean(flag) => Value::Boolean(flag),
+            toml::Value::Datetime(date) => Value::Datetime(date),
+            toml::Value::Array(items) => Value::Array(items.into_iter().map(Self::filled_in).collect()),
+            toml::Value::Table(table) => {
+                let entry = |(key, value)| Entry { key, origin: Origin::Default, node: Self::filled_in(value) };
+                Value::Table(Table(table.into_iter().map(entry).collect()))
+            }
+        };
+        Self { value, origin: Origin::Default }
+    }
+
     /// Follows keys, row labels and array indices as far as they go: where an error about `path` is best shown.
     pub(super) fn nearest(&self, path: &[&str]) -> &Origin {
         let Some((first, rest)) = path.split_first() else { return &self.origin };
