@@ -7,7 +7,7 @@ use ligo::LigoOperator;
 use ligo_eval::{Convention, Flops, StepShape, operator_step_flops, step_flops};
 use ligo_growth::{ExpansionFlops, LearnedOperator};
 use ligo_kernels::Cpu;
-use ligo_models::{Family, Head, Model, ModelConfig, Naming};
+use ligo_models::{Family, Model, ModelConfig, Naming};
 use serde::{Deserialize, Serialize};
 
 /// Tokens in a step when the cost of the growth operator is measured.
@@ -70,10 +70,6 @@ impl Case {
     #[must_use]
     pub fn in_timm(mut self) -> Self {
         self.model.naming = Naming::Timm;
-        if self.model.family == Family::Deit {
-            // timm's has both heads and gives their mean.
-            self.model.head = Some(Head::DistilledImageClassification);
-        }
         self
     }
 
