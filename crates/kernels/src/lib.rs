@@ -240,6 +240,31 @@ impl<D: Kernels> KeyValueCache<D> {
     pub fn length(&self) -> usize {
         self.length
     }
+
+    /// Tokens of each sequence that it has room for.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The same keys and values with room for `capacity` tokens of each sequence; no less than it holds.
+    ///
+    /// # Errors
+    /// As [`KeyValueCache::new`].
+    pub fn with_room_for(&self, device: &D, capacity: usize) -> Result<Self> {
+        let capacity = capacity.max(self.length);
+        let mut larger = Self::new(device, self.batch, capacity, self.key_value_heads, self.head_dim)?;
+        let width = self.key_value_heads * self.head_dim;
+        for (from, to) in [(&self.keys, &mut larger.keys), (&self.values, &mut larger.values)] {
+            let (held, mut room) = (from.as_vec(), vec![0.0; self.batch * capacity * width]);
+            let sequences = held.chunks_exact((self.capacity * width).max(1));
+            for (old, new) in sequences.zip(room.chunks_exact_mut((capacity * width).max(1))) {
+                new[..self.length * width].copy_from_slice(&old[..self.length * width]);
+            }
+            to.copy_from(&room);
+        }
+        larger.length = self.length;
+        Ok(larger)
+    }
 }
 
 /// Dropout by a counter-based generator: element `i` is kept iff `hash(key, i)` says so, so that the mask is a

@@ -17,12 +17,15 @@ pub struct Decoder<'a, D: Kernels> {
     caches: Vec<KeyValueCache<D>>,
     tables: Option<Tables>,
     batch_size: usize,
-    capacity: usize,
+    longest: usize,
     seen: usize,
 }
 
+/// Tokens that the caches have room for at first; doubled whenever it is used up.
+const FIRST_ROOM: usize = 256;
+
 impl<'a, D: Kernels> Decoder<'a, D> {
-    /// A decoder for `batch_size` sequences of up to `capacity` tokens each, prompt included.
+    /// A decoder for `batch_size` sequences of up to `longest` tokens each, prompt included. What it remembers grows as it reads.
     ///
     /// # Errors
     /// [`ModelError::Config`] if the model is not a causal language model, [`ModelError::Batch`] if its positions do not reach
@@ -32,7 +35,7 @@ impl<'a, D: Kernels> Decoder<'a, D> {
         parameters: &'a Parameters<D>,
         device: &D,
         batch_size: usize,
-        capacity: usize,
+        longest: usize,
     ) -> Result<Self> {
         let config = model.config();
         if config.head() != crate::Head::CausalLm {
@@ -42,17 +45,17 @@ impl<'a, D: Kernels> Decoder<'a, D> {
                 expected: "causal-lm, as only a causal language model generates text".into(),
             });
         }
-        if let Some(longest) = config.longest_sequence().filter(|&longest| longest < capacity) {
+        if let Some(most) = config.longest_sequence().filter(|&most| most < longest) {
             return Err(ModelError::Batch {
                 what: "number of tokens, prompt and new ones together,".into(),
-                found: capacity.to_string(),
-                expected: format!("at most {longest} (max_position_embeddings)"),
+                found: longest.to_string(),
+                expected: format!("at most {most} (max_position_embeddings)"),
             });
         }
-        let cache =
-            |_| KeyValueCache::new(device, batch_size, capacity, config.num_key_value_heads(), config.head_dim());
+        let room = longest.min(FIRST_ROOM);
+        let cache = |_| KeyValueCache::new(device, batch_size, room, config.num_key_value_heads(), config.head_dim());
         let caches = (0..config.num_hidden_layers).map(cache).collect::<std::result::Result<_, _>>()?;
-        Ok(Self { model, parameters, caches, tables: None, batch_size, capacity, seen: 0 })
+        Ok(Self { model, parameters, caches, tables: None, batch_size, longest, seen: 0 })
     }
 
     /// Tokens of each sequence that it has read.
@@ -68,16 +71,18 @@ impl<'a, D: Kernels> Decoder<'a, D> {
     pub fn read(&mut self, input_ids: &[u32]) -> Result<Matrix<D>> {
         let sequence_length = input_ids.len().checked_div(self.batch_size).unwrap_or(0);
         let length = self.seen + sequence_length;
-        if length > self.capacity {
+        if length > self.longest {
             return Err(ModelError::Batch {
                 what: "number of tokens, prompt and new ones together,".into(),
                 found: length.to_string(),
-                expected: format!("at most {}, for which the decoder was made", self.capacity),
+                expected: format!("at most {}, for which the decoder was made", self.longest),
             });
         }
+        let room = self.make_room(length)?;
         let config = self.model.config();
-        if config.family.is_llama_style() && !self.tables.as_ref().is_some_and(|tables| tables.hold_for(length)) {
-            self.tables = Some(Tables::new(config, length, self.capacity));
+        let tables_hold = |tables: &Tables| tables.hold_for(length) && tables.rows() >= length;
+        if config.family.is_llama_style() && !self.tables.as_ref().is_some_and(tables_hold) {
+            self.tables = Some(Tables::new(config, length, room));
         }
         let tokens =
             Tokens { input_ids: input_ids.to_vec(), batch_size: self.batch_size, sequence_length, ..Tokens::default() };
@@ -86,6 +91,20 @@ impl<'a, D: Kernels> Decoder<'a, D> {
             self.model.next_logits(self.parameters, &Inputs::Tokens(tokens), self.tables.as_ref(), generating)?;
         self.seen = length;
         Ok(logits)
+    }
+
+    /// Room for `length` tokens in every cache; returns how many there is room for.
+    fn make_room(&mut self, length: usize) -> Result<usize> {
+        let room = self.caches.first().map_or(length, KeyValueCache::capacity);
+        if length <= room {
+            return Ok(room);
+        }
+        let room = length.max(room.saturating_mul(2)).min(self.longest);
+        let device = self.parameters.tensors()[0].device();
+        for cache in &mut self.caches {
+            *cache = cache.with_room_for(device, room)?;
+        }
+        Ok(room)
     }
 }
 

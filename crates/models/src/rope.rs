@@ -190,6 +190,7 @@ pub(crate) struct Tables {
     pub(crate) sines: Vec<f32>,
     /// Sequences of these lengths have these angles.
     lengths: std::ops::Range<usize>,
+    rows: usize,
 }
 
 impl Tables {
@@ -212,7 +213,12 @@ impl Tables {
             }
             _ => 0..usize::MAX,
         };
-        Self { cosines, sines, lengths }
+        Self { cosines, sines, lengths, rows }
+    }
+
+    /// Positions that they have a row for.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Whether they hold for a sequence of `length` tokens, however many rows there are.

@@ -184,6 +184,7 @@ impl ModelConfig {
         let biased = images || matches!(family, Family::Llama | Family::Qwen3);
         let windows = matches!(family, Family::Mistral | Family::Qwen2 | Family::Qwen3);
         let later_windows = matches!(family, Family::Qwen2 | Family::Qwen3);
+        let pooled = bert || (images && self.naming == Naming::Hub);
         let cait = family == Family::Cait;
         let given: [(&'static str, Option<String>, bool, &str); 22] = [
             ("vocab_size", (self.vocab_size > 0).then(|| self.vocab_size.to_string()), text, "models of text"),
@@ -210,7 +211,7 @@ impl ModelConfig {
             ("num_class_layers", show(&self.num_class_layers), cait, "CaiT"),
             ("class_intermediate_size", show(&self.class_intermediate_size), cait, "CaiT"),
             ("layer_scale_init", show(&self.layer_scale_init), cait, "CaiT"),
-            ("pooler", show(&self.pooler), bert, "BERT and RoBERTa"),
+            ("pooler", show(&self.pooler), pooled, "BERT, RoBERTa, and ViT and DeiT of the Hub"),
             ("classifier_dropout", show(&self.classifier_dropout), bert, "BERT and RoBERTa"),
             (
                 "hidden_dropout",

@@ -108,7 +108,7 @@ pub struct ModelConfig {
     /// Outputs of a classifying or regressing head; 2 if left out (1000 for images).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_labels: Option<usize>,
-    /// Whether a BERT or RoBERTa without head has a pooler; yes if left out.
+    /// Whether a BERT, RoBERTa, ViT or DeiT of the Hub without head has a pooler; yes if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooler: Option<bool>,
     /// Dropout before a sequence classifier; hidden_dropout if left out. BERT and RoBERTa.
@@ -339,11 +339,13 @@ impl ModelConfig {
         self.num_labels.unwrap_or(if self.family.reads_images() { 1000 } else { 2 })
     }
 
-    /// Whether there is a pooler: under a sequence classifier of BERT always, without a head if wanted, else not.
+    /// Whether there is a pooler: under a sequence classifier of BERT always, in a Hub model without a head if wanted, else not.
     pub fn has_pooler(&self) -> bool {
         match (self.family, self.head()) {
             (Family::Bert, Head::SequenceClassification | Head::SequenceRegression) => true,
-            (Family::Bert | Family::Roberta, Head::None) => self.pooler.unwrap_or(true),
+            (Family::Bert | Family::Roberta | Family::Vit | Family::Deit, Head::None) if self.naming == Naming::Hub => {
+                self.pooler.unwrap_or(true)
+            }
             _ => false,
         }
     }

@@ -14,8 +14,8 @@
 //! In the names and layout of `transformers` (`ViTForImageClassification`, `DeiTForImageClassification` and its `WithTeacher`)
 //! or of `timm` (`VisionTransformer`, `VisionTransformerDistilled`), where query, key and value are one matrix.
 
-use super::prefix;
-use crate::declare::{Declare, LayerSpaces, Table};
+use super::{bert, prefix};
+use crate::declare::{Declare, LayerSpaces, Linear, Table};
 use crate::layers::{Attention, Block, Mlp, Order};
 use crate::network::{Embeddings, Network, NetworkHead, Tops};
 use crate::{Family, Head, ModelConfig, Naming, Role, Space};
@@ -87,14 +87,19 @@ pub(crate) fn declare(declare: &mut Declare<'_>, config: &ModelConfig) -> Networ
     let blocks = (0..config.num_hidden_layers).map(|layer| block(declare, config, prefix, names, layer)).collect();
     declare.in_layer(None);
     let last = declare.layer_norm(&format!("{prefix}{}", names.norm), Role::Produces);
-    let mut labels = |name| declare.linear(name, Space::Embed, &[Space::Label], true);
     let classifier = |tops| NetworkHead::Classifier { hidden: None, dropout_before_hidden: false, tops };
     let head = match config.head() {
-        Head::None => NetworkHead::None { pooler: None },
-        Head::DistilledImageClassification => classifier(Tops::Mean(names.classifiers.map(labels))),
-        _ => classifier(Tops::First(labels(names.classifier))),
+        Head::None => NetworkHead::None { pooler: config.has_pooler().then(|| bert::pooler(declare, prefix)) },
+        Head::DistilledImageClassification => {
+            classifier(Tops::Mean(names.classifiers.map(|name| labels(declare, name))))
+        }
+        _ => classifier(Tops::First(labels(declare, names.classifier))),
     };
     Network { embeddings, blocks, order: Order::PreNorm { last: Some(last) }, class_blocks: None, head }
+}
+
+fn labels(declare: &mut Declare<'_>, name: &str) -> Linear {
+    declare.linear(name, Space::Embed, &[Space::Label], true)
 }
 
 /// Patches, the tokens before them, and positions.

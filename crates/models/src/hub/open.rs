@@ -6,7 +6,7 @@ use super::matching::{Matching, Remark};
 use super::names::prefix;
 use super::{CONFIG, sizes};
 use crate::checkpoint::{StoredTensor, TensorFile};
-use crate::{Family, Head, Model, ModelConfig, ModelError, Result};
+use crate::{Head, Model, ModelConfig, ModelError, Result};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::fs::File;
@@ -76,7 +76,7 @@ pub fn open(directory: &Path) -> Result<Checkpoint> {
         }
         Weights::Sharded(path) => open_shards(directory, &path)?,
     };
-    if matches!((config.family, config.head()), (Family::Bert | Family::Roberta, Head::None)) {
+    if config.has_pooler() && config.head() == Head::None {
         // No key says whether there is a pooler.
         let prefix = prefix(config.family);
         let is_pooler = |name: &str| name.strip_prefix(prefix).unwrap_or(name).starts_with("pooler.dense.");
@@ -137,7 +137,7 @@ impl Checkpoint {
         &self.directory
     }
 
-    /// Its configuration; of a BERT or RoBERTa without head it says whether there is a pooler.
+    /// Its configuration; of a model without head it says whether there is a pooler.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }

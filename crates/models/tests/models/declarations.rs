@@ -247,6 +247,28 @@ fn names_shapes_and_axes_are_as_written_down() {
 }
 
 #[test]
+fn a_model_without_head_has_a_pooler_where_the_hubs_has_one() {
+    let cases = [
+        (Family::Bert, Naming::Hub, true),
+        (Family::Roberta, Naming::Hub, true),
+        (Family::Vit, Naming::Hub, true),
+        (Family::Deit, Naming::Hub, true),
+        (Family::Vit, Naming::Timm, false),
+        (Family::Gpt2, Naming::Hub, false),
+    ];
+    for (family, naming, expected) in cases {
+        let bare = ModelConfig { head: Some(Head::None), naming, num_labels: None, ..config(family) };
+        let named = |config: ModelConfig| {
+            Model::new(config).unwrap().specs().iter().any(|spec| spec.name == "pooler.dense.weight")
+        };
+        assert_eq!(named(bare.clone()), expected, "{family}, {naming:?}");
+        if expected {
+            assert!(!named(ModelConfig { pooler: Some(false), ..bare }), "{family}");
+        }
+    }
+}
+
+#[test]
 fn a_checkpoint_stores_the_same_numbers_in_the_shape_that_others_expect() {
     let model = Model::new(config(Family::Vit)).unwrap();
     let stored = |name: &str| {

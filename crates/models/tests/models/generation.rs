@@ -66,6 +66,20 @@ fn token_by_token_and_in_pieces_the_logits_are_those_of_the_whole() {
 }
 
 #[test]
+fn what_a_decoder_remembers_grows_as_it_reads() {
+    let model = model(Family::Llama);
+    let parameters = scrambled(&model);
+    // Far more than could be kept room for from the start.
+    let mut decoder = Decoder::new(&model, &parameters, &Cpu::default(), 2, usize::MAX).unwrap();
+    let [a, b] = [7, 5].map(|step| (0..300).map(|i| (i * step % 13) as u32).collect::<Vec<u32>>());
+    for read in [0..250, 250..259, 259..260, 260..300] {
+        let logits = decoder.read(&[&a[read.clone()], &b[read.clone()]].concat()).unwrap().as_vec();
+        let expected = whole(&model, &parameters, &[&a[..read.end], &b[..read.end]]);
+        assert!(close(&logits, &expected), "up to {}", read.end);
+    }
+}
+
+#[test]
 fn a_decoder_refuses_what_it_cannot_read() {
     let bert = model(Family::Bert);
     let parameters = scrambled(&bert);
