@@ -43,12 +43,22 @@ pub(crate) struct Header {
     pub(crate) start: usize,
 }
 
+/// What is wrong with a file of which only the pointer was fetched: Git LFS keeps large files elsewhere, and a clone without it
+/// has a few lines of text in their places.
+pub(crate) fn pointer(file: &[u8]) -> Option<&'static str> {
+    file.starts_with(b"version https://git-lfs")
+        .then_some("found a Git LFS pointer, not the file: fetch it by `git lfs pull`")
+}
+
 impl Header {
     /// Reads the header of a file's bytes, of which it looks at no others.
     ///
     /// # Errors
     /// What was found and what was expected.
     pub(crate) fn parse(file: &[u8]) -> Result<Self, String> {
+        if let Some(found) = pointer(file) {
+            return Err(found.into());
+        }
         let Some((length, rest)) = file.split_first_chunk::<LENGTH>() else {
             return Err(format!("found {} bytes, expected a safetensors file", file.len()));
         };
@@ -271,6 +281,8 @@ mod tests {
             let message = Header::parse(&file(json, *data)).unwrap_err();
             assert!(message.contains(expected), "{json:.80}: {message}");
         }
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 548105171\n";
+        assert!(Header::parse(pointer).unwrap_err().starts_with("found a Git LFS pointer, not the file: "));
         for bytes in [&[][..], &[1; 7], &[255; 8], &[255; 100]] {
             assert!(Header::parse(bytes).unwrap_err().starts_with("found "));
         }

@@ -12,7 +12,7 @@ mod numbers;
 mod write;
 
 pub(crate) use file::{NotFinite, TensorFile};
-pub(crate) use header::StoredTensor;
+pub(crate) use header::{StoredTensor, pointer};
 pub use numbers::FloatType;
 pub(crate) use write::write;
 

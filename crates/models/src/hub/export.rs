@@ -3,6 +3,9 @@
 //! Everything is written into a directory of its own beside the old files, synced, and only then moved into place, file by file,
 //! weights first; what would contradict the new files goes last. A full disk or a weight that does not fit into the wanted type
 //! leaves the old checkpoint as it was, also where it is the one that the model was read from.
+//!
+//! Shards that take the places of old ones of the same names are the one case in which files of both could be read as one model
+//! if the process is killed half-way. There the old index goes first: what is left then is refused, not mixed.
 
 use super::index::{INDEX, Index};
 use super::{CONFIG, Checkpoint, WEIGHTS};
@@ -77,13 +80,22 @@ pub fn export<D: Kernels>(
 fn config(model: &Model, options: &ExportOptions<'_>) -> Value {
     let mut config = model.config().to_hub_json(options.from.map(Checkpoint::json));
     if let (Naming::Hub, Some(keys)) = (model.config().naming, config.as_object_mut()) {
-        let older = keys.contains_key("torch_dtype") && !keys.contains_key("dtype");
         let name = match options.dtype {
             FloatType::F32 => "float32",
             FloatType::F16 => "float16",
             FloatType::BF16 => "bfloat16",
         };
-        keys.insert(if older { "torch_dtype" } else { "dtype" }.into(), name.into());
+        // Older files have the older key. Where there is neither, `transformers` takes the type that it finds in the weights.
+        let mut said = false;
+        for key in ["dtype", "torch_dtype"] {
+            if let Some(value) = keys.get_mut(key).filter(|value| !value.is_null()) {
+                (*value, said) = (name.into(), true);
+            }
+        }
+        if !said && options.dtype != FloatType::F32 {
+            let older = keys.contains_key("torch_dtype") && !keys.contains_key("dtype");
+            keys.insert(if older { "torch_dtype" } else { "dtype" }.into(), name.into());
+        }
     }
     config
 }
@@ -180,6 +192,11 @@ impl Staging {
     }
 
     fn move_into(self, directory: &Path) -> Result<()> {
+        let shard = |name: &Path| name.to_str().is_some_and(is_shard);
+        if self.files.iter().any(|name| shard(name) && directory.join(name).exists()) {
+            remove(&directory.join(INDEX))?;
+            sync(directory);
+        }
         for name in &self.files {
             let (from, to) = (self.directory.path().join(name), directory.join(name));
             if let Some(parent) = to.parent() {
@@ -187,9 +204,21 @@ impl Staging {
             }
             fs::rename(from, &to).map_err(FileError::at("write", &to))?;
         }
-        // Makes the renames themselves durable where directories can be synced.
-        _ = File::open(directory).and_then(|handle| handle.sync_all());
+        sync(directory);
         Ok(())
+    }
+}
+
+/// Makes the renames in a directory durable where directories can be synced.
+fn sync(directory: &Path) {
+    _ = File::open(directory).and_then(|handle| handle.sync_all());
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at("remove", path)(error).into()),
+        _ => Ok(()),
     }
 }
 
@@ -226,13 +255,7 @@ fn remove_contradicting(directory: &Path, weights: &[String]) -> Result<()> {
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     old.extend(names.filter(|name| is_shard(name)));
     for name in old.iter().filter(|name| !weights.contains(name)) {
-        let path = directory.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(FileError::at("remove", &path)(error).into());
-            }
-            _ => {}
-        }
+        remove(&directory.join(name))?;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! A checkpoint's weights, read into a model's parameters.
 
 use super::Checkpoint;
+use super::config::Keys;
 use super::matching::Matching;
 use super::resize::{Bicubic, resize, side};
 use super::sizes::contradicted;
 use crate::checkpoint::{NotFinite, StoredTensor, TensorFile, tensor_of};
-use crate::{Model, ModelConfig, Naming, ParamSpec, Parameters, Result, Space};
+use crate::{Model, ModelConfig, ModelError, Naming, ParamSpec, Parameters, Result, Space};
 use ligo_kernels::{Kernels, Matrix};
 
 /// A configuration may make a grid of position embeddings so many times as high and wide as the stored one; whoever wants more
@@ -39,13 +40,17 @@ impl Checkpoint {
     /// size are resized as `transformers` and `timm` do it. At no time is more in memory than the parameters and one tensor.
     ///
     /// # Errors
-    /// As [`Checkpoint::model`]; [`crate::ModelError::Parameter`] for the first tensor that does not fit, before any is read, or that
-    /// holds what is no finite number; [`crate::ModelError::Config`] for an image size that cannot be;
-    /// [`crate::ModelError::Kernel`] if the device has no memory for a tensor.
+    /// As [`Checkpoint::model`]; [`ModelError::Parameter`] for the first tensor that does not fit, before any is read, or that
+    /// holds what is no finite number; [`ModelError::Config`] for an image size that cannot be;
+    /// [`ModelError::Kernel`] if the device has no memory for a tensor.
     pub fn load<D: Kernels>(&self, device: &D, options: &LoadOptions) -> Result<(Model, Parameters<D>)> {
         let model = match options.image_size {
             None => self.model()?,
-            size => self.model_of(ModelConfig { image_size: size, ..self.config().clone() })?,
+            size => self.model_of(ModelConfig { image_size: size, ..self.config().clone() }).map_err(|error| {
+                // What was asked for is not in the file.
+                let asked = matches!(error, ModelError::Config { field: "image_size", .. });
+                if asked { error } else { self.in_the_files_words(error) }
+            })?,
         };
         let sources = self.sources(&model, options.image_size.is_some())?;
         let not_finite = if options.allow_nan { NotFinite::Allowed } else { NotFinite::Refused };
@@ -90,7 +95,7 @@ impl Checkpoint {
             let grids = numbers.iter().map(|&i| {
                 let (file, tensor) = self.tensor(i);
                 file.check_type(tensor)?;
-                grids(model.config(), spec, file, tensor, size_was_asked_for)
+                grids(model.config(), self.keys(), spec, (file, tensor), size_was_asked_for)
             });
             // All copies of a tensor have its shape, or are refused for their own.
             let grids = grids.collect::<Result<Vec<_>>>()?;
@@ -133,9 +138,9 @@ impl Checkpoint {
 /// has and of the one that it must have, if they differ.
 fn grids(
     config: &ModelConfig,
+    keys: Keys<'_>,
     spec: &ParamSpec,
-    file: &TensorFile,
-    tensor: &StoredTensor,
+    (file, tensor): (&TensorFile, &StoredTensor),
     size_was_asked_for: bool,
 ) -> Result<Option<(usize, usize)>> {
     let expected = spec.stored_shape();
@@ -154,7 +159,7 @@ fn grids(
             return Ok(Some((old, new)));
         }
     }
-    let expected = match contradicted(config, spec, &tensor.shape) {
+    let expected = match contradicted(config, keys, spec, &tensor.shape) {
         Some(keys) => format!("{expected:?} by {keys} in config.json"),
         None => format!("{expected:?}"),
     };

@@ -1,11 +1,12 @@
 //! A checkpoint that has been looked at: its configuration and what its tensors are called, not yet their values.
 
+use super::config::Keys;
 use super::directory::{self, Weights};
-use super::index::{self, Index};
+use super::index::{self, INDEX, Index};
 use super::matching::{Matching, Remark};
 use super::names::prefix;
 use super::{CONFIG, sizes};
-use crate::checkpoint::{StoredTensor, TensorFile};
+use crate::checkpoint::{StoredTensor, TensorFile, pointer};
 use crate::{Head, Model, ModelConfig, ModelError, Result};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// No `config.json` is longer: twenty thousand labels take two megabytes.
 const LONGEST_CONFIG: u64 = 1 << 22;
+/// What some editors put before text, and JSON has no place for.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// No `config.json` has more commas, colons and brackets. A value takes two bytes there and a hundred in memory.
 const MOST_MARKS: usize = 1 << 18;
 
@@ -91,6 +94,17 @@ type Located = (Vec<TensorFile>, Vec<(usize, usize)>);
 /// Opens the shards that an index names. A tensor that it places in one of them is taken from there, whatever the others hold.
 fn open_shards(directory: &Path, path: &Path) -> Result<Located> {
     let Index { shards, shard_of } = Index::parse(path, &read(path, index::LONGEST)?)?;
+    let missing = || shards.iter().map(|shard| directory.join(shard)).filter(|shard| !shard.exists());
+    if let Some(shard) = missing().next() {
+        let several = match missing().count() {
+            1 => String::new(),
+            several => format!(" ({several} of its {} shards are missing)", shards.len()),
+        };
+        let reason = format!(
+            "is not there, though {INDEX} names it{several}; fetch what is missing, or the whole checkpoint anew"
+        );
+        return Err(ModelError::File { path: shard, reason });
+    }
     let files: Vec<TensorFile> =
         shards.iter().map(|shard| TensorFile::open(&directory.join(shard))).collect::<Result<_>>()?;
     let mut located = HashSet::with_capacity(shard_of.len());
@@ -128,6 +142,12 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     }
     let mut text = Vec::with_capacity(metadata.len() as usize);
     File::open(path).and_then(|file| file.take(most).read_to_end(&mut text)).map_err(unreadable)?;
+    if let Some(found) = pointer(&text) {
+        return Err(broken(found.into()));
+    }
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return Err(broken("found a UTF-8 byte-order mark, expected JSON from the first byte: save it without".into()));
+    }
     Ok(text)
 }
 
@@ -167,12 +187,20 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelError::File`] that names the key of `config.json` that cannot be.
     pub fn model(&self) -> Result<Model> {
-        self.model_of(self.config.clone()).map_err(|error| match error {
-            ModelError::Config { .. } => {
-                ModelError::File { path: self.directory.join(CONFIG), reason: error.to_string() }
-            }
-            other => other,
-        })
+        self.model_of(self.config.clone()).map_err(|error| self.in_the_files_words(error))
+    }
+
+    /// An error about the configuration as one about the file that it came from.
+    pub(super) fn in_the_files_words(&self, error: ModelError) -> ModelError {
+        match self.keys().reason(&error) {
+            Some(reason) => ModelError::File { path: self.directory.join(CONFIG), reason },
+            None => error,
+        }
+    }
+
+    /// What its `config.json` calls the fields of the configuration.
+    pub(super) fn keys(&self) -> Keys<'_> {
+        Keys::new(&self.json, self.config.family)
     }
 
     /// The parameters that no tensor stands for.

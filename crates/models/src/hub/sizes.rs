@@ -1,7 +1,8 @@
 //! Whether the sizes in `config.json` are those of the tensors, and which key is to blame where they are not.
 
+use super::config::Keys;
 use super::names::{Layers, current, layers, prefix};
-use crate::{Family, ModelConfig, ModelError, Naming, ParamSpec, Result, Space};
+use crate::{ModelConfig, ModelError, Naming, ParamSpec, Result, Space};
 
 /// No family has a layer of fewer tensors (Llama style: four of attention, three of the MLP, two norms).
 const FEWEST_IN_A_LAYER: usize = 8;
@@ -11,7 +12,7 @@ const FEWEST_IN_A_LAYER: usize = 8;
 /// Before a model is built, since that takes memory for every layer: a configuration may ask for as many as there are, no more.
 ///
 /// # Errors
-/// [`ModelError::Config`] with the key of `config.json`.
+/// [`ModelError::Config`] with the field.
 pub(super) fn check_layers<'a>(config: &ModelConfig, tensors: impl Iterator<Item = &'a str> + Clone) -> Result<()> {
     for &(start, kind) in layers(config) {
         let (field, expected) = match kind {
@@ -25,15 +26,11 @@ pub(super) fn check_layers<'a>(config: &ModelConfig, tensors: impl Iterator<Item
         let found = numbers.len();
         if found != expected {
             let expected_is = format!("{found}: so many layers have tensors in the checkpoint");
-            return Err(ModelError::Config {
-                field: key(config, field),
-                found: expected.to_string(),
-                expected: expected_is,
-            });
+            return Err(ModelError::Config { field, found: expected.to_string(), expected: expected_is });
         }
         if tensors < FEWEST_IN_A_LAYER.saturating_mul(found) {
             let expected = format!("fewer, as the checkpoint has but {tensors} tensors in all of them: one is missing");
-            return Err(ModelError::Config { field: key(config, field), found: found.to_string(), expected });
+            return Err(ModelError::Config { field, found: found.to_string(), expected });
         }
     }
     Ok(())
@@ -52,7 +49,7 @@ fn layer_number(config: &ModelConfig, start: &str, name: &str) -> Option<usize> 
 }
 
 /// Which keys say that a parameter has the shape it is declared with, where `found` is another: `hidden_size (12)`.
-pub(super) fn contradicted(config: &ModelConfig, spec: &ParamSpec, found: &[usize]) -> Option<String> {
+pub(super) fn contradicted(config: &ModelConfig, file: Keys<'_>, spec: &ParamSpec, found: &[usize]) -> Option<String> {
     let expected = spec.stored_shape();
     if found.len() != expected.len() {
         return None;
@@ -60,7 +57,7 @@ pub(super) fn contradicted(config: &ModelConfig, spec: &ParamSpec, found: &[usiz
     let mut keys: Vec<String> = vec![];
     for (place, _) in expected.iter().zip(found).enumerate().filter(|(_, (expected, found))| expected != found) {
         for &space in &spec.axes.get(axis_of(spec, place)?)?.spaces {
-            let key = key_of(config, space);
+            let key = key_of(config, file, space);
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -81,9 +78,9 @@ fn axis_of(spec: &ParamSpec, place: usize) -> Option<usize> {
 }
 
 /// The keys that fix the width of a space, with their values.
-fn key_of(config: &ModelConfig, space: Space) -> String {
-    let one = |field, value: usize| format!("{} ({value})", key(config, field));
-    let per_head = |field, heads: usize| match config.family.is_llama_style() {
+fn key_of(config: &ModelConfig, file: Keys<'_>, space: Space) -> String {
+    let one = |field: &str, value: usize| format!("{} ({value})", file.of(field));
+    let per_head = |field: &str, heads: usize| match config.family.is_llama_style() {
         true => format!("{field} × head_dim ({heads} × {})", config.head_dim()),
         false => one("hidden_size", config.hidden_size),
     };
@@ -105,32 +102,10 @@ fn key_of(config: &ModelConfig, space: Space) -> String {
     }
 }
 
-/// What a family's `config.json` calls a field.
-fn key(config: &ModelConfig, field: &'static str) -> &'static str {
-    match (config.family, config.naming, field) {
-        (Family::Gpt2, _, "hidden_size") => "n_embd",
-        (Family::Gpt2, _, "num_hidden_layers") => "n_layer",
-        (Family::Gpt2, _, "num_attention_heads") => "n_head",
-        (Family::Gpt2, _, "intermediate_size") => "n_inner",
-        (Family::Gpt2, _, "max_position_embeddings") => "n_positions",
-        (_, Naming::Hub, "num_labels") => "id2label",
-        (_, Naming::Timm, "num_labels") => "num_classes",
-        (_, Naming::Timm, "hidden_size") => "model_args.embed_dim",
-        (_, Naming::Timm, "num_hidden_layers") => "model_args.depth",
-        (_, Naming::Timm, "num_class_layers") => "model_args.depth_token_only",
-        (_, Naming::Timm, "num_attention_heads") => "model_args.num_heads",
-        (_, Naming::Timm, "intermediate_size") => "model_args.mlp_ratio",
-        (_, Naming::Timm, "image_size") => "model_args.img_size",
-        (_, Naming::Timm, "patch_size") => "model_args.patch_size",
-        (_, Naming::Timm, "num_channels") => "model_args.in_chans",
-        _ => field,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Axis, Init};
+    use crate::{Axis, Family, Init};
 
     fn names(layers: usize, start: &str) -> Vec<String> {
         let tensors = |layer| (0..9).map(move |i| format!("{start}{layer}.part{i}.weight"));
@@ -142,13 +117,13 @@ mod tests {
         let cases = [
             (Family::Gpt2, "transformer.h.", 3, None),
             (Family::Gpt2, "h.", 3, None),
-            (Family::Gpt2, "h.", 4096, Some("n_layer: found 4096, expected 3: so many layers")),
-            (Family::Gpt2, "h.", 2, Some("n_layer: found 2, expected 3")),
+            (Family::Gpt2, "h.", 4096, Some("num_hidden_layers: found 4096, expected 3: so many layers")),
+            (Family::Gpt2, "h.", 2, Some("num_hidden_layers: found 2, expected 3")),
             (Family::Llama, "model.layers.", 3, None),
             (Family::Llama, "model.blocks.", 3, Some("num_hidden_layers: found 3, expected 0")),
             (Family::Bert, "bert.encoder.layer.", 3, None),
             (Family::Vit, "vit.layers.", 3, None),
-            (Family::Cait, "blocks.", 3, Some("model_args.depth_token_only: found 2, expected 0")),
+            (Family::Cait, "blocks.", 3, Some("num_class_layers: found 2, expected 0")),
         ];
         for (family, start, asked, expected) in cases {
             let config = ModelConfig::new(family, 12, asked, 3);
@@ -195,7 +170,9 @@ mod tests {
             (&vit, &positions, &[2, 5, 12], None),
         ];
         for (config, spec, found, expected) in cases {
-            assert_eq!(contradicted(config, spec, found).as_deref(), expected, "{found:?}");
+            let json = config.to_hub_json(None);
+            let file = Keys::new(json.as_object().unwrap(), config.family);
+            assert_eq!(contradicted(config, file, spec, found).as_deref(), expected, "{found:?}");
         }
     }
 }

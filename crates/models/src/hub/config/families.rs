@@ -28,28 +28,42 @@ pub(super) fn fields(family: Family) -> impl Iterator<Item = &'static Field> {
     tables(family).iter().copied().flatten()
 }
 
+/// A key that has the field's own name.
 const fn field(key: &'static str, kind: Kind) -> Field {
-    Field { key, kind }
+    called(key, key, kind)
+}
+
+/// A key, and the field's name.
+const fn called(key: &'static str, field: &'static str, kind: Kind) -> Field {
+    Field { key, field, kind }
 }
 
 const fn hidden_size(key: &'static str) -> Field {
-    field(key, Size(Wrong, |c| c.hidden_size, |c, x| c.hidden_size = x))
+    called(key, "hidden_size", Size(Wrong, |c| c.hidden_size, |c, x| c.hidden_size = x))
 }
 
 const fn num_hidden_layers(key: &'static str) -> Field {
-    field(key, Size(Wrong, |c| c.num_hidden_layers, |c, x| c.num_hidden_layers = x))
+    called(key, "num_hidden_layers", Size(Wrong, |c| c.num_hidden_layers, |c, x| c.num_hidden_layers = x))
 }
 
 const fn num_attention_heads(key: &'static str) -> Field {
-    field(key, Size(Wrong, |c| c.num_attention_heads, |c, x| c.num_attention_heads = x))
+    called(key, "num_attention_heads", Size(Wrong, |c| c.num_attention_heads, |c, x| c.num_attention_heads = x))
 }
 
 const fn intermediate_size(key: &'static str, left_out: LeftOut<usize>) -> Field {
-    field(key, Size(left_out, ModelConfig::intermediate_size, |c, x| c.intermediate_size = Some(x)))
+    called(
+        key,
+        "intermediate_size",
+        Size(left_out, ModelConfig::intermediate_size, |c, x| c.intermediate_size = Some(x)),
+    )
 }
 
 const fn positions(key: &'static str, theirs: usize) -> Field {
-    field(key, Size(Theirs(theirs), |c| c.max_position_embeddings, |c, x| c.max_position_embeddings = x))
+    called(
+        key,
+        "max_position_embeddings",
+        Size(Theirs(theirs), |c| c.max_position_embeddings, |c, x| c.max_position_embeddings = x),
+    )
 }
 
 const fn head_dim(left_out: LeftOut<usize>) -> Field {
@@ -61,15 +75,15 @@ const fn groups(left_out: LeftOut<usize>) -> Field {
 }
 
 const fn hidden_dropout(key: &'static str, theirs: f32) -> Field {
-    field(key, Number(Theirs(theirs), |c| c.hidden_dropout, |c, x| c.hidden_dropout = x))
+    called(key, "hidden_dropout", Number(Theirs(theirs), |c| c.hidden_dropout, |c, x| c.hidden_dropout = x))
 }
 
 const fn attention_dropout(key: &'static str, theirs: f32) -> Field {
-    field(key, Number(Theirs(theirs), |c| c.attention_dropout, |c, x| c.attention_dropout = x))
+    called(key, "attention_dropout", Number(Theirs(theirs), |c| c.attention_dropout, |c, x| c.attention_dropout = x))
 }
 
 const fn norm_eps(key: &'static str) -> Field {
-    field(key, Number(Ours, ModelConfig::layer_norm_eps, |c, x| c.layer_norm_eps = Some(x)))
+    called(key, "layer_norm_eps", Number(Ours, ModelConfig::layer_norm_eps, |c, x| c.layer_norm_eps = Some(x)))
 }
 
 const fn initializer_range() -> Field {
@@ -82,7 +96,7 @@ const fn type_vocab_size(left_out: LeftOut<usize>) -> Field {
 }
 
 const fn attention_bias(key: &'static str) -> Field {
-    field(key, Flag(Ours, ModelConfig::query_key_value_bias, |c, x| c.attention_bias = Some(x)))
+    called(key, "attention_bias", Flag(Ours, ModelConfig::query_key_value_bias, |c, x| c.attention_bias = Some(x)))
 }
 
 const fn only(key: &'static str, value: Fixed) -> Field {
@@ -100,7 +114,7 @@ const GPT2: [Field; 15] = [
     num_attention_heads("n_head"),
     intermediate_size("n_inner", Ours),
     positions("n_positions", 1024),
-    field("activation_function", Act),
+    called("activation_function", "hidden_act", Act),
     hidden_dropout("embd_pdrop", 0.1),
     field("resid_pdrop", SameNumber(0.1, "embd_pdrop", |c| c.hidden_dropout)),
     attention_dropout("attn_pdrop", 0.1),

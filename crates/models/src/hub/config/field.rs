@@ -21,6 +21,8 @@ pub(super) enum LeftOut<T> {
 /// A key, and how a configuration is asked for it and told it.
 pub(super) struct Field {
     pub(super) key: &'static str,
+    /// What [`ModelConfig`] calls it; a key that is no field of it is its own name.
+    pub(super) field: &'static str,
     pub(super) kind: Kind,
 }
 

@@ -17,6 +17,11 @@ fn count(source: Source<'_>) -> Result<usize> {
     }
 }
 
+/// The key that gives the number of labels.
+pub(super) fn key(source: Source<'_>) -> &'static str {
+    if source.get("num_labels").is_some() && source.get("id2label").is_none() { "num_labels" } else { "id2label" }
+}
+
 /// Which of its two tasks a sequence classifier has. One label without a word on it is a regression.
 pub(super) fn sequence_head(source: Source<'_>) -> Result<Head> {
     match (source.text("problem_type")?, count(source)?) {

@@ -9,6 +9,7 @@ mod class;
 mod families;
 mod field;
 mod hub_form;
+mod keys;
 mod labels;
 mod rotary;
 mod source;
@@ -16,6 +17,8 @@ mod source;
 mod tests;
 mod timm;
 mod windows;
+
+pub(super) use keys::Keys;
 
 use crate::config::Naming;
 use crate::{ModelConfig, Result};

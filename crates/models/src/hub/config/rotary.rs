@@ -2,9 +2,9 @@
 //!
 //! What the numbers do is in [`crate::rope`].
 
-use super::source::{Source, wrong};
+use super::source::{Source, last, wrong};
 use crate::rope::{Llama3, Longrope, RopeScaling, Yarn};
-use crate::{ModelConfig, Result};
+use crate::{ModelConfig, ModelError, Result};
 use serde_json::{Map, Value, json};
 
 /// The key that is written.
@@ -17,12 +17,61 @@ const KNOWN: &str = "one of default, linear, dynamic, yarn, longrope (or su), ll
 /// Parameters that are nested by these are different ones for different layers.
 const LAYER_TYPES: [&str; 3] = ["full_attention", "sliding_attention", "chunked_attention"];
 
+/// The older form's key.
+const OLDER_KEY: &str = "rope_scaling";
+
+/// The full names of parameters in the newer form.
+const NEWER: [&str; 14] = [
+    "rope_parameters.rope_type",
+    "rope_parameters.type",
+    "rope_parameters.factor",
+    "rope_parameters.original_max_position_embeddings",
+    "rope_parameters.attention_factor",
+    "rope_parameters.beta_fast",
+    "rope_parameters.beta_slow",
+    "rope_parameters.mscale",
+    "rope_parameters.mscale_all_dim",
+    "rope_parameters.truncate",
+    "rope_parameters.short_factor",
+    "rope_parameters.long_factor",
+    "rope_parameters.low_freq_factor",
+    "rope_parameters.high_freq_factor",
+];
+
+/// The parameters, and the key that has them: the older one's come first.
+fn parameters(source: Source<'_>) -> Result<Option<(&'static str, Source<'_>)>> {
+    let older = source.object(OLDER_KEY)?.filter(|scaling| !scaling.is_empty());
+    let newer = source.object(KEY)?;
+    Ok(older.map(|map| (OLDER_KEY, Source(map))).or(newer.map(|map| (KEY, Source(map)))))
+}
+
+/// What a file calls one of the fields `rope_theta` and `rope_scaling.…`.
+pub(super) fn key(source: Source<'_>, field: &str) -> Option<String> {
+    let parameter = field.strip_prefix("rope_scaling.").or((field == "rope_theta").then_some(field))?;
+    let (outer, rope) = parameters(source).ok()??;
+    let beside = match parameter {
+        "rope_theta" => rope.get(parameter).is_none(),
+        TRAINED => source.get(parameter).is_some(),
+        _ => false,
+    };
+    Some(if beside { parameter.to_owned() } else { format!("{outer}.{parameter}") })
+}
+
 /// Reads either form into `config`, whose max_position_embeddings are known.
 pub(super) fn read(source: Source<'_>, config: &mut ModelConfig) -> Result<()> {
     let nothing = Map::new();
-    let older = source.object("rope_scaling")?.filter(|scaling| !scaling.is_empty());
-    let newer = source.object(KEY)?;
-    let rope = Source(older.or(newer).unwrap_or(&nothing));
+    let (outer, rope) = parameters(source)?.unwrap_or((KEY, Source(&nothing)));
+    read_parameters(source, rope, config).map_err(|error| match error {
+        ModelError::Config { field, found, expected } if outer == KEY && field.starts_with(OLDER_KEY) => {
+            let field = NEWER.into_iter().find(|newer| last(newer) == last(field)).unwrap_or(field);
+            ModelError::Config { field, found, expected }
+        }
+        other => other,
+    })
+}
+
+/// Reads the parameters by the older form's names.
+fn read_parameters(source: Source<'_>, rope: Source<'_>, config: &mut ModelConfig) -> Result<()> {
     if let Some((_, nested)) = LAYER_TYPES.iter().filter_map(|&layer| Some((layer, rope.get(layer)?))).next() {
         return wrong(KEY, Some(nested), "the same parameters for all layers");
     }

@@ -80,7 +80,8 @@ impl<'a> Source<'a> {
     }
 }
 
-fn last(key: &str) -> &str {
+/// What follows the last dot of a key.
+pub(super) fn last(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 

@@ -9,6 +9,9 @@ use safetensors::Dtype;
 use serde_json::{Value, json};
 use std::fs;
 
+/// What a clone without Git LFS has in the place of a large file.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 548105171\n";
+
 #[test]
 fn tensors_that_do_not_fit_are_refused_by_name_with_found_and_expected() {
     type Change = fn(&mut Vec<Tensor>);
@@ -84,7 +87,7 @@ fn the_key_that_contradicts_the_tensors_is_named_in_every_family() {
         (Family::Llama, |c| c.head_dim = Some(4), "by num_attention_heads × head_dim (3 × 4) in config.json"),
         (Family::Vit, |c| c.num_channels = Some(1), "by patch_size (2), num_channels (1) in config.json"),
         (Family::Deit, |c| c.num_labels = Some(9), "by id2label (9) in config.json"),
-        (Family::Cait, |c| c.intermediate_size = Some(24), "by model_args.mlp_ratio (24) in config.json"),
+        (Family::Cait, |c| c.intermediate_size = Some(24), "by model_args.mlp_ratio × embed_dim (24) in config.json"),
     ];
     for (family, change, expected) in cases {
         let (place, mut config) = (Place::new(), config(*family));
@@ -118,6 +121,125 @@ fn more_or_fewer_layers_than_the_checkpoint_has_are_refused_before_a_model_is_bu
 }
 
 #[test]
+fn sizes_that_cannot_be_are_called_what_the_file_calls_them() {
+    let huge = 1_000_000_000_000_000_000_u64;
+    let vit = |args: Value| json!({ "architecture": "vit_tiny_patch16_224", "model_args": args });
+    let older = json!({ "rope_theta": 0.0, "rope_scaling": { "type": "linear", "factor": 0.5 } });
+    let newer = json!({ "rope_parameters": { "rope_type": "yarn", "factor": 4.0, "beta_fast": -1.0 } });
+    let beside = json!({ "rope_scaling": { "type": "yarn", "factor": 4.0 }, "original_max_position_embeddings": 1 });
+    let most = "a number from 1 to 16777216";
+    let share = "a number in [0, 1)";
+    let positive = "a finite number above 0";
+    let cases: Vec<(Family, Value, String)> = vec![
+        (Family::Gpt2, json!({ "n_embd": huge }), format!("n_embd: found {huge}, expected {most}")),
+        (Family::Gpt2, json!({ "n_embd": 7 }), "n_embd: found 7, expected a multiple of n_head (3)".into()),
+        (Family::Gpt2, json!({ "n_head": 0 }), format!("n_head: found 0, expected {most}")),
+        (Family::Gpt2, json!({ "n_layer": 1 }), "n_layer: found 1, expected 2: so many".into()),
+        (Family::Gpt2, json!({ "n_positions": 0 }), format!("n_positions: found 0, expected {most}")),
+        (Family::Gpt2, json!({ "n_inner": 0 }), format!("n_inner: found 0, expected {most}")),
+        (
+            Family::Gpt2,
+            json!({ "layer_norm_epsilon": 0.0 }),
+            format!("layer_norm_epsilon: found 0, expected {positive}"),
+        ),
+        (
+            Family::Gpt2,
+            json!({ "embd_pdrop": 1.5, "resid_pdrop": 1.5 }),
+            format!("embd_pdrop: found 1.5, expected {share}"),
+        ),
+        (Family::Gpt2, json!({ "attn_pdrop": -0.5 }), format!("attn_pdrop: found -0.5, expected {share}")),
+        (
+            Family::Bert,
+            json!({ "hidden_dropout_prob": 2.0 }),
+            format!("hidden_dropout_prob: found 2, expected {share}"),
+        ),
+        (
+            Family::Vit,
+            json!({ "attention_probs_dropout_prob": 2.0 }),
+            format!("attention_probs_dropout_prob: found 2, expected {share}"),
+        ),
+        (Family::Vit, json!({ "id2label": {} }), format!("id2label: found 0, expected {most}")),
+        (Family::Vit, json!({ "id2label": null, "num_labels": 0 }), format!("num_labels: found 0, expected {most}")),
+        (Family::Qwen2, json!({ "rms_norm_eps": -1.0 }), format!("rms_norm_eps: found -1, expected {positive}")),
+        (
+            Family::Qwen2,
+            json!({ "num_key_value_heads": 2 }),
+            "num_key_value_heads: found 2, expected a divisor of num_attention_heads (3)".into(),
+        ),
+        (Family::Llama, older.clone(), format!("rope_theta: found 0, expected {positive}")),
+        (
+            Family::Llama,
+            json!({ "rope_scaling": older["rope_scaling"] }),
+            "rope_scaling.factor: found 0.5, expected a finite number of at least 1".into(),
+        ),
+        (Family::Llama, newer, format!("rope_parameters.beta_fast: found -1, expected {positive}")),
+        (
+            Family::Llama,
+            json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 0.0 } }),
+            format!("rope_parameters.rope_theta: found 0, expected {positive}"),
+        ),
+        (Family::Llama, beside, "original_max_position_embeddings: found 1, expected a number from 2 to".into()),
+        (Family::Cait, vit(json!({ "num_heads": 0 })), format!("model_args.num_heads: found 0, expected {most}")),
+        (
+            Family::Cait,
+            vit(json!({ "num_heads": 5 })),
+            "architecture's embed_dim: found 192, expected a multiple of model_args.num_heads (5)".into(),
+        ),
+        (
+            Family::Cait,
+            vit(json!({ "embed_dim": huge })),
+            format!("model_args.embed_dim: found {huge}, expected {most}"),
+        ),
+        (
+            Family::Cait,
+            vit(json!({ "mlp_ratio": 0.001 })),
+            format!("model_args.mlp_ratio × embed_dim: found 0, expected {most}"),
+        ),
+        (
+            Family::Cait,
+            vit(json!({ "img_size": 30 })),
+            "model_args.img_size: found 30, expected a multiple of architecture's patch_size (16)".into(),
+        ),
+        (
+            Family::Cait,
+            json!({ "architecture": "vit_tiny_patch16_224", "input_size": [3, 30, 30] }),
+            "input_size: found 30, expected a multiple of architecture's patch_size (16)".into(),
+        ),
+        (
+            Family::Cait,
+            json!({ "architecture": "vit_tiny_patch16_224", "pretrained_cfg": { "input_size": [0, 224, 224] } }),
+            "pretrained_cfg.input_size: found 0, expected a number from 1 to 16384".into(),
+        ),
+        (
+            Family::Cait,
+            vit(json!({ "proj_drop_rate": 1.0, "pos_drop_rate": 1.0 })),
+            format!("model_args.proj_drop_rate: found 1, expected {share}"),
+        ),
+    ];
+    for (family, changes, expected) in cases {
+        let place = Place::new();
+        let (mut json, mut tensors) = (config(family).to_hub_json(None), stored(&scrambled(&model(family))));
+        if changes.get("architecture").is_some() {
+            // Twelve layers of it, as the architecture's name says.
+            (json, tensors) =
+                (changes, (0..108).map(|i| Tensor::zeros(&format!("blocks.{}.{i}", i / 9), &[1])).collect());
+        } else {
+            for (key, value) in changes.as_object().unwrap() {
+                if key == "rope_scaling" || key == "rope_theta" {
+                    json.as_object_mut().unwrap().remove("rope_parameters");
+                }
+                json[key] = value.clone();
+            }
+        }
+        place.store_config(&json);
+        place.store("model.safetensors", &tensors);
+        let message = place.import().unwrap_err();
+        let start = format!("{}: {expected}", place.file("config.json").display());
+        assert!(message.starts_with(&start), "{message}\n{start}");
+    }
+}
+
+#[test]
 fn a_configuration_that_is_broken_or_not_built_here_is_refused_by_path() {
     let gpt2 =
         json!({ "model_type": "gpt2", "vocab_size": 5, "n_embd": 4, "n_layer": 2, "n_head": 3, "n_positions": 9 });
@@ -129,7 +251,9 @@ fn a_configuration_that_is_broken_or_not_built_here_is_refused_by_path() {
         (vec![b' '; (1 << 22) + 1], "found 4194305 bytes, expected at most 4194304"),
         (b"{\"model_type\": \"t5\"}".into(), "model_type: found \"t5\", expected "),
         (b"{}".into(), "model_type: found nothing, expected "),
-        (gpt2.to_string().into(), "hidden_size: found 4, expected a multiple of num_attention_heads (3)"),
+        (gpt2.to_string().into(), "n_embd: found 4, expected a multiple of n_head (3)"),
+        ([b"\xef\xbb\xbf", gpt2.to_string().as_bytes()].concat(), "found a UTF-8 byte-order mark, expected JSON"),
+        (POINTER.into(), "found a Git LFS pointer, not the file: fetch it by `git lfs pull`"),
     ];
     for (text, expected) in cases {
         let place = Place::new();
@@ -150,7 +274,30 @@ fn shards_that_are_missing_misplaced_or_cut_off_are_named() {
         place.store_index(&json!({ "weight_map": map }));
     };
     let cases: &[(Change, &str, &str)] = &[
-        (|place, _| fs::remove_file(place.file("one.safetensors")).unwrap(), "/one.safetensors: cannot be read", ""),
+        (
+            |place, _| fs::remove_file(place.file("one.safetensors")).unwrap(),
+            "/one.safetensors: is not there, though model.safetensors.index.json names it; fetch what is missing, or",
+            "",
+        ),
+        (
+            |place, _| {
+                ["one", "two"]
+                    .iter()
+                    .for_each(|name| fs::remove_file(place.file(&format!("{name}.safetensors"))).unwrap())
+            },
+            "/one.safetensors: is not there, though model.safetensors.index.json names it (2 of its 2 shards are missing)",
+            "",
+        ),
+        (
+            |place, _| fs::write(place.file("two.safetensors"), POINTER).unwrap(),
+            "/two.safetensors: found a Git LFS pointer, not the file: fetch it by `git lfs pull`",
+            "",
+        ),
+        (
+            |place, _| fs::write(place.file("model.safetensors.index.json"), POINTER).unwrap(),
+            "/model.safetensors.index.json: found a Git LFS pointer, not the file: fetch it by `git lfs pull`",
+            "",
+        ),
         (
             |place, _| {
                 let bytes = fs::read(place.file("two.safetensors")).unwrap();
@@ -224,7 +371,9 @@ fn image_sizes_that_cannot_be_are_refused() {
     assert!(error.to_string().starts_with("image_size: found 4, expected no such key"), "{error}");
 
     // A configuration of a few bytes must not make a table of any size.
-    for (family, naming) in [(Family::Vit, Naming::Hub), (Family::Cait, Naming::Timm)] {
+    for (family, naming, key) in
+        [(Family::Vit, Naming::Hub, "image_size"), (Family::Cait, Naming::Timm, "pretrained_cfg.input_size")]
+    {
         let (place, config) = (Place::new(), ModelConfig { naming, ..config(family) });
         let tensors = stored(&scrambled(&Model::new(config.clone()).unwrap()));
         for (size, fits) in [(2 * 16, true), (2 * 17, false), (16_384, false)] {
@@ -233,7 +382,7 @@ fn image_sizes_that_cannot_be_are_refused() {
             assert_eq!(result.is_ok(), fits, "{family} {size}");
         }
         let message = place.import().unwrap_err();
-        assert!(message.contains("image_size") || message.contains("img_size"), "{message}");
+        assert!(message.contains(&format!("{key}: found 16384, expected fewer")), "{message}");
     }
     // Not a square of patches, or of another width.
     let (place, config) = (Place::new(), config(Family::Vit));

@@ -170,6 +170,66 @@ fn halves_are_written_rounded_and_said_so_in_the_configuration() {
 }
 
 #[test]
+fn the_type_is_said_where_the_original_says_it_and_an_unchanged_model_gives_the_same_file() {
+    let (float32, bfloat16) = ("float32", "bfloat16");
+    let both = json!({ "dtype": "float32", "torch_dtype": "float16" });
+    // [what the original says, what is written in f32 and in bf16].
+    let cases = [
+        (json!({}), json!({}), json!({ "dtype": bfloat16 })),
+        (json!({ "dtype": float32 }), json!({ "dtype": float32 }), json!({ "dtype": bfloat16 })),
+        (json!({ "dtype": bfloat16 }), json!({ "dtype": float32 }), json!({ "dtype": bfloat16 })),
+        (json!({ "dtype": null }), json!({ "dtype": null }), json!({ "dtype": bfloat16 })),
+        (json!({ "torch_dtype": float32 }), json!({ "torch_dtype": float32 }), json!({ "torch_dtype": bfloat16 })),
+        (json!({ "torch_dtype": "float16" }), json!({ "torch_dtype": float32 }), json!({ "torch_dtype": bfloat16 })),
+        (json!({ "torch_dtype": null }), json!({ "torch_dtype": null }), json!({ "torch_dtype": bfloat16 })),
+        (
+            both,
+            json!({ "dtype": float32, "torch_dtype": float32 }),
+            json!({ "dtype": bfloat16, "torch_dtype": bfloat16 }),
+        ),
+    ];
+    for (said, in_f32, in_bf16) in cases {
+        let (source, target) = (Place::new(), Place::new());
+        let config = |keys: &Value| {
+            let mut json = json_of(&fixture("bert-masked-lm-plain"));
+            json.as_object_mut().unwrap().remove("dtype");
+            json.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+            json
+        };
+        source.store_config(&config(&said));
+        fs::copy(fixture("bert-masked-lm-plain").join("model.safetensors"), source.file("model.safetensors")).unwrap();
+        let checkpoint = hub::open(source.path()).unwrap();
+        let (model, parameters) = checkpoint.load(&Cpu::default(), &LoadOptions::default()).unwrap();
+        for (dtype, expected) in [(FloatType::F32, &in_f32), (FloatType::BF16, &in_bf16)] {
+            let options = ExportOptions { from: Some(&checkpoint), dtype, ..ExportOptions::default() };
+            hub::export(target.path(), &model, &parameters, &options).unwrap();
+            assert_eq!(json_of(target.path()).to_string(), config(expected).to_string(), "{said}");
+        }
+    }
+}
+
+#[test]
+fn shards_that_replace_others_of_their_names_half_way_are_refused_and_not_mixed() {
+    let (place, model) = (Place::new(), model(Family::Gpt2));
+    let parameters = scrambled(&model);
+    let options = ExportOptions { shard_bytes: 2500, ..ExportOptions::default() };
+    hub::export(place.path(), &model, &parameters, &options).unwrap();
+    let second = place.files().into_iter().find(|name| name.starts_with("model-00002-of-")).unwrap();
+    let old = fs::read(place.file(&second)).unwrap();
+    // What cannot be replaced stops the export behind its first shard.
+    fs::remove_file(place.file(&second)).unwrap();
+    fs::create_dir(place.file(&second)).unwrap();
+    let error = hub::export(place.path(), &model, &parameters, &options).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: cannot write", place.file(&second).display())), "{error}");
+    fs::remove_dir(place.file(&second)).unwrap();
+    fs::write(place.file(&second), old).unwrap();
+    let message = place.import().unwrap_err();
+    assert!(message.contains("found neither model.safetensors nor model.safetensors.index.json"), "{message}");
+    hub::export(place.path(), &model, &parameters, &options).unwrap();
+    assert_eq!(bits(&place.import().unwrap().1), bits(&parameters));
+}
+
+#[test]
 fn a_weight_that_the_type_cannot_hold_is_named_and_the_old_checkpoint_stays() {
     let (place, model) = (Place::new(), model(Family::Gpt2));
     let mut parameters = scrambled(&model);

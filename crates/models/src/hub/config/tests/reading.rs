@@ -307,11 +307,11 @@ fn labels_and_rotary_positions_are_refused_by_key() {
             "rope_scaling.type: found \"mrope\", expected one of default",
         ),
         ("llama", json!({ "rope_scaling": { "rope_type": 3 } }), "rope_scaling.rope_type: found 3, expected a string"),
-        ("llama", json!({ "rope_parameters": { "rope_type": "linear" } }), "rope_scaling.factor: found nothing"),
+        ("llama", json!({ "rope_parameters": { "rope_type": "linear" } }), "rope_parameters.factor: found nothing"),
         (
             "llama",
             json!({ "rope_parameters": { "rope_type": "longrope", "short_factor": [1, "2"] } }),
-            "rope_scaling.short_factor: found [1,\"2\"], expected a list of numbers",
+            "rope_parameters.short_factor: found [1,\"2\"], expected a list of numbers",
         ),
         (
             "qwen3",

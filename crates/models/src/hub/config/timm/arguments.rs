@@ -15,6 +15,22 @@ const ACTIVATIONS: [(&str, Activation); 6] = [
     ("swish", Activation::Silu),
 ];
 
+/// Fields of [`ModelConfig`] by the arguments that give them.
+const FIELDS: [(&str, &str); 12] = [
+    ("hidden_size", "embed_dim"),
+    ("num_hidden_layers", "depth"),
+    ("num_attention_heads", "num_heads"),
+    ("intermediate_size", "mlp_ratio"),
+    ("patch_size", "patch_size"),
+    ("attention_bias", "qkv_bias"),
+    ("attention_dropout", "attn_drop_rate"),
+    ("hidden_dropout", "proj_drop_rate"),
+    ("hidden_act", "act_layer"),
+    ("layer_scale_init", "init_values"),
+    ("num_class_layers", "depth_token_only"),
+    ("class_intermediate_size", "mlp_ratio_token_only"),
+];
+
 /// Arguments of both constructors that are read here or, the last four, beside `pretrained_cfg`.
 const READ: [&str; 13] = [
     "embed_dim",
@@ -99,6 +115,17 @@ pub(super) fn read(args: Source<'_>, config: &mut ModelConfig) -> Result<()> {
         config.hidden_act = activation(args, "act_layer", &ACTIVATIONS)?;
     }
     Ok(())
+}
+
+/// Which arguments a field is read from, or that it follows from the architecture's name; none for what is no argument.
+pub(super) fn key(args: Source<'_>, field: &str) -> Option<String> {
+    let (_, argument) = FIELDS.iter().find(|(known, _)| *known == field)?;
+    let given = |argument| args.get(argument).is_some();
+    Some(match argument.starts_with("mlp_ratio") {
+        true if given(argument) || given("embed_dim") => format!("model_args.{argument} × embed_dim"),
+        false if given(argument) => format!("model_args.{argument}"),
+        _ => format!("architecture's {argument}"),
+    })
 }
 
 fn refuse_others(args: Source<'_>, cait: bool) -> Result<()> {

@@ -51,6 +51,30 @@ pub(super) fn read(source: Source<'_>) -> Result<ModelConfig> {
     Ok(config)
 }
 
+/// What a file calls a field; none that it does not have.
+pub(super) fn key(source: Source<'_>, field: &str) -> Option<String> {
+    let none = Map::new();
+    let object = |key| source.get(key).and_then(Value::as_object);
+    let (args, pretrained) = (Source(object("model_args").unwrap_or(&none)), object("pretrained_cfg"));
+    let beside = if pretrained.is_some() { "pretrained_cfg." } else { "" };
+    let pretrained = pretrained.map_or(source, Source);
+    let by_file = |argument: &str, key: &str, said: bool| {
+        let argued = args.get(argument).is_some() || !said;
+        if argued { format!("model_args.{argument}") } else { format!("{beside}{key}") }
+    };
+    let input = pretrained.get("input_size").is_some();
+    let fixed = pretrained.get("fixed_input_size").and_then(Value::as_bool).unwrap_or(true);
+    match field {
+        "image_size" => Some(by_file("img_size", "input_size", input && fixed)),
+        "num_channels" => Some(by_file("in_chans", "input_size", input)),
+        "num_labels" if args.get("num_classes").is_none() && source.get("num_classes").is_some() => {
+            Some("num_classes".into())
+        }
+        "num_labels" => Some(by_file("num_classes", "num_classes", pretrained.get("num_classes").is_some())),
+        _ => arguments::key(args, field),
+    }
+}
+
 /// [channels, side].
 fn input_size(pretrained: Source<'_>) -> Result<Option<(usize, usize)>> {
     let Some(found) = pretrained.get("input_size") else { return Ok(None) };
