@@ -53,6 +53,9 @@ pub enum CheckpointError {
         /// What it may be.
         expected: String,
     },
+    /// Infinities or NaN in weights, which [`LoadOptions::allow_nan`](ligo_models::hub::LoadOptions::allow_nan) lets through.
+    #[error("{0}; `--allow-nan` lets them through")]
+    NotFinite(ModelError),
     /// What the model says of itself.
     #[error(transparent)]
     Model(#[from] ModelError),

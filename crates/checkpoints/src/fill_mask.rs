@@ -38,8 +38,8 @@ impl<D: Kernels> Loaded<D> {
     /// masks still, as `transformers` does it.
     ///
     /// # Errors
-    /// [`CheckpointError::Kind`] for a model of another kind, [`CheckpointError::Input`] for a text without a mask or a tokenizer that
-    /// has none, [`CheckpointError::Model`] for a text that is too long.
+    /// [`CheckpointError::Kind`] for a model of another kind, [`CheckpointError::Input`] for a text without a mask or longer than the
+    /// model reads, [`CheckpointError::File`] for a tokenizer that has no mask.
     pub fn fill_mask(&self, text: &str, top: usize) -> Result<Vec<FilledMask>> {
         require(&self.checkpoint, Head::MaskedLm)?;
         let Some((mask, mask_id)) = &self.tokenizer.special().mask else {
@@ -61,6 +61,7 @@ impl<D: Kernels> Loaded<D> {
                 },
             });
         }
+        self.room_after("text", encoded.ids.len())?;
         let tokens = Tokens {
             input_ids: encoded.ids.clone(),
             batch_size: 1,

@@ -45,6 +45,7 @@ mod fill_mask;
 mod generate;
 mod inspect;
 mod loaded;
+mod read;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,7 @@ mod tokenizer;
 
 pub use error::CheckpointError;
 pub use fill_mask::{Candidate, FilledMask};
-pub use generate::{End, Generated, Settings, Wishes};
+pub use generate::{End, Generated, Generation, Length, Settings, Wishes};
 pub use inspect::{Files, FlopsPer, Inspection, ModuleKind, SpaceUse, TokenizerCheck, inspect};
 pub use loaded::Loaded;
 pub use resolve::{Event, Hub, resolve};

@@ -3,7 +3,7 @@
 use crate::{CheckpointError, Result, Tokenizer};
 use ligo_kernels::Kernels;
 use ligo_models::hub::{self, Checkpoint, LoadOptions};
-use ligo_models::{Head, Model, Parameters};
+use ligo_models::{Head, Model, ModelError, Parameters};
 use std::path::Path;
 
 /// A checkpoint of a language model, read.
@@ -24,7 +24,8 @@ impl<D: Kernels> Loaded<D> {
     ///
     /// # Errors
     /// [`CheckpointError::Kind`] for a model without a language model's head, [`CheckpointError::File`] as [`Tokenizer::open`],
-    /// [`CheckpointError::Model`] as [`hub::open`] and [`Checkpoint::load`].
+    /// [`CheckpointError::NotFinite`] for infinities and NaN in weights, [`CheckpointError::Model`] else as [`hub::open`] and
+    /// [`Checkpoint::load`].
     pub fn open(directory: &Path, device: &D, options: &LoadOptions) -> Result<Self> {
         let checkpoint = hub::open(directory)?;
         if !matches!(checkpoint.config().head(), Head::CausalLm | Head::MaskedLm) {
@@ -57,8 +58,26 @@ impl<D: Kernels> Loaded<D> {
 
     fn of(checkpoint: Checkpoint, device: &D, options: &LoadOptions) -> Result<Self> {
         let tokenizer = Tokenizer::open(&checkpoint)?;
-        let (model, parameters) = checkpoint.load(device, options)?;
+        let (model, parameters) = checkpoint.load(device, options).map_err(of_weights)?;
         Ok(Self { checkpoint, tokenizer, model, parameters, device: device.clone() })
+    }
+
+    /// How many more tokens the model can read after so many of `what`; as good as without end for one without a table of positions.
+    pub(crate) fn room_after(&self, what: &'static str, tokens: usize) -> Result<usize> {
+        let config = self.model.config();
+        let longest = config.longest_sequence().unwrap_or(usize::MAX);
+        longest.checked_sub(tokens).ok_or_else(|| {
+            // RoBERTa's first positions are never a token's.
+            let lost = match config.max_position_embeddings.saturating_sub(longest) {
+                0 => String::new(),
+                lost => format!(" less {lost}"),
+            };
+            CheckpointError::Input {
+                what,
+                found: format!("{tokens} tokens"),
+                expected: format!("at most {longest} (max_position_embeddings{lost})"),
+            }
+        })
     }
 
     /// Where it came from.
@@ -79,6 +98,18 @@ impl<D: Kernels> Loaded<D> {
     /// Its weights.
     pub fn parameters(&self) -> &Parameters<D> {
         &self.parameters
+    }
+}
+
+/// Says of weights that are not finite how they are let through.
+fn of_weights(error: ModelError) -> CheckpointError {
+    // What was found is a value and its place.
+    let value = |found: &str| found.split_once(" at ").and_then(|(value, _)| value.parse::<f32>().ok());
+    match &error {
+        ModelError::Parameter { found, .. } if value(found).is_some_and(|value| !value.is_finite()) => {
+            CheckpointError::NotFinite(error)
+        }
+        _ => error.into(),
     }
 }
 

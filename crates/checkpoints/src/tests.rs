@@ -1,6 +1,6 @@
 //! Texts through whole checkpoints: fresh weights, so what they say means nothing, but where it comes from can be checked.
 
-use crate::tokenizer::tests::{byte_tokenizer, checkpoint};
+use crate::tokenizer::tests::{byte_tokenizer, checkpoint, roberta_files};
 use crate::{End, Loaded, Settings, Wishes};
 use ligo_kernels::Cpu;
 use ligo_models::hub::LoadOptions;
@@ -77,7 +77,7 @@ fn a_text_ends_where_its_model_its_user_or_its_positions_end() {
     let stopped = run(&settings(14, vec![]), &mut |_| ControlFlow::Break(()));
     assert_eq!(stopped.end, End::Stopped);
     let message = loaded.generate(&"x".repeat(17), &settings(4, vec![]), 0, go_on).unwrap_err().to_string();
-    assert_eq!(message, "prompt: found 17 tokens, expected at most 16, the model's positions");
+    assert_eq!(message, "prompt: found 17 tokens, expected at most 16 (max_position_embeddings)");
 }
 
 #[test]
@@ -118,6 +118,58 @@ fn each_mask_gets_its_likeliest_tokens_with_probabilities_and_sentences() {
     assert_eq!(sentence(8, 0), "Paris is the [MASK].");
     assert_eq!(sentence(7, 0), "Paris isian [MASK].");
     assert_eq!(sentence(8, 1), "Paris is [MASK] the.");
+}
+
+#[test]
+fn a_text_that_is_longer_than_the_model_reads_is_told_with_the_key_that_says_so() {
+    let bert = checkpoint(Family::Bert, 12, &[("vocab.txt", WORDS.into())]);
+    let roberta = checkpoint(Family::Roberta, 261, &roberta_files());
+    for (directory, expected) in
+        [(bert, "16 (max_position_embeddings)"), (roberta, "14 (max_position_embeddings less 2)")]
+    {
+        let message = loaded(directory.path()).fill_mask(&"[MASK]".repeat(20), 3).unwrap_err().to_string();
+        assert_eq!(message, format!("text: found 22 tokens, expected at most {expected}"));
+    }
+}
+
+#[test]
+fn a_number_of_tokens_that_nobody_could_wait_for_takes_no_memory() {
+    let words = r#"{ "version": "1.0", "added_tokens": [], "pre_tokenizer": { "type": "Whitespace" },
+        "model": { "type": "WordLevel", "vocab": { "a": 0, "?": 1 }, "unk_token": "?" } }"#;
+    let generation = format!(r#"{{ "max_new_tokens": {} }}"#, u64::MAX);
+    for family in [Family::Gpt2, Family::Llama] {
+        let files = [("tokenizer.json", words.into()), ("generation_config.json", generation.clone())];
+        let directory = checkpoint(family, 2, &files);
+        let loaded = loaded(directory.path());
+        for wish in [None, Some(99_999_999_999), Some(usize::MAX)] {
+            let wishes = Wishes { max_new_tokens: wish, ..Wishes::default() };
+            let settings = Settings { end: vec![], ..Settings::new(&loaded, &wishes).unwrap() };
+            let mut pieces = 0;
+            let generated = loaded.generate("a a", &settings, 0, &mut |_| {
+                pieces += 1;
+                if pieces == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!(generated.unwrap().end, End::Stopped, "{family} {wish:?}");
+        }
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_told_with_the_flag_that_lets_them_through() {
+    let directory = endless();
+    let path = directory.path().join("model.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut bytes = whole.clone();
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&value.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let open = |options: &LoadOptions| Loaded::open(directory.path(), &Cpu::default(), options);
+        let message = open(&LoadOptions::default()).unwrap_err().to_string();
+        assert!(message.contains(&format!("found {value} at [")), "{message}");
+        assert!(message.ends_with("; `--allow-nan` lets them through"), "{message}");
+        assert!(open(&LoadOptions { allow_nan: true, ..LoadOptions::default() }).is_ok());
+    }
 }
 
 #[test]

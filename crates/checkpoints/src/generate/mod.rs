@@ -3,7 +3,7 @@
 mod settings;
 mod stream;
 
-pub use settings::{Settings, Wishes};
+pub use settings::{Length, Settings, Wishes};
 
 use crate::loaded::require;
 use crate::{CheckpointError, Loaded, Result};
@@ -51,6 +51,22 @@ impl Generated {
     }
 }
 
+/// A text that is ready to be continued: what can be refused of prompt and settings has been.
+#[derive(Debug)]
+pub struct Generation<'a, D: Kernels> {
+    decoder: Decoder<'a, D>,
+    sampler: Sampler,
+    stream: TextStream<'a>,
+    /// The tokens to read next, the prompt's at first.
+    ids: Vec<u32>,
+    /// Which end the text.
+    end: &'a [u32],
+    /// How many tokens may follow.
+    most: usize,
+    /// What is said if so many have followed.
+    at_most: End,
+}
+
 impl<D: Kernels> Loaded<D> {
     /// Continues `prompt` and hands every piece of new text to `listen` as soon as its characters are whole.
     ///
@@ -66,51 +82,32 @@ impl<D: Kernels> Loaded<D> {
         sample: u64,
         listen: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated> {
-        require(&self.checkpoint, Head::CausalLm)?;
-        let mut ids = self.prompt(prompt)?;
-        let (prompt_tokens, room) = (ids.len(), self.room_after(ids.len())?);
-        let most = settings.max_new_tokens.min(room);
-        let seed = settings.sampling.seed.wrapping_add(sample);
-        let mut sampler = Sampler::new(Sampling { seed, ..settings.sampling.clone() })?;
-        // The last new token is never read.
-        let capacity = prompt_tokens + most.saturating_sub(1);
-        let mut decoder = Decoder::new(&self.model, &self.parameters, &self.device, 1, capacity)?;
-        let mut stream = TextStream::after(&self.tokenizer, &ids)?;
-
-        let (start, mut first, mut new_tokens) = (Instant::now(), Duration::ZERO, 0);
-        let end = loop {
-            if new_tokens == most {
-                break if most < settings.max_new_tokens { End::Positions } else { End::MaxNewTokens };
-            }
-            let token = sampler.pick(&decoder.read(&ids)?.as_vec());
-            new_tokens += 1;
-            if new_tokens == 1 {
-                first = start.elapsed();
-            }
-            if settings.end.contains(&token) {
-                break End::EndOfText;
-            }
-            let piece = stream.push(token)?;
-            if !piece.is_empty() && listen(&piece).is_break() {
-                break End::Stopped;
-            }
-            ids = vec![token];
-        };
-        let time = start.elapsed().saturating_sub(first);
-        let rest = stream.finish()?;
-        if !rest.is_empty() && end != End::Stopped {
-            _ = listen(&rest);
-        }
-        Ok(Generated { prompt_tokens, new_tokens, prompt_time: first, time, end })
+        self.generation(prompt, settings, sample)?.run(listen)
     }
 
-    /// How many tokens a prompt is, if the model can go on from it.
+    /// What [`Loaded::generate`] does before the model reads anything, for who shows the prompt only if it is accepted.
     ///
     /// # Errors
-    /// As [`Loaded::generate`] for its prompt.
-    pub fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        let tokens = self.prompt(prompt)?.len();
-        self.room_after(tokens).map(|_| tokens)
+    /// As [`Loaded::generate`].
+    pub fn generation<'a>(&'a self, prompt: &str, settings: &'a Settings, sample: u64) -> Result<Generation<'a, D>> {
+        require(&self.checkpoint, Head::CausalLm)?;
+        let ids = self.prompt(prompt)?;
+        // What is picked last needs no position.
+        let room = self.room_after("prompt", ids.len())?.saturating_add(1);
+        let wished = settings.length.after(ids.len());
+        let most = wished.min(room);
+        let seed = settings.sampling.seed.wrapping_add(sample);
+        // The last new token is never read.
+        let capacity = ids.len().saturating_add(most.saturating_sub(1));
+        Ok(Generation {
+            decoder: Decoder::new(&self.model, &self.parameters, &self.device, 1, capacity)?,
+            sampler: Sampler::new(Sampling { seed, ..settings.sampling.clone() })?,
+            stream: TextStream::after(&self.tokenizer, &ids)?,
+            ids,
+            end: &settings.end,
+            most,
+            at_most: if most < wished { End::Positions } else { End::MaxNewTokens },
+        })
     }
 
     /// The ids of a prompt; of an empty one the token that begins a text.
@@ -127,18 +124,40 @@ impl<D: Kernels> Loaded<D> {
             expected: "at least one, as the tokenizer has no token that begins a text".into(),
         })
     }
+}
 
-    /// How many tokens may follow a prompt.
-    fn room_after(&self, prompt_tokens: usize) -> Result<usize> {
-        let longest = self.model.config().longest_sequence().unwrap_or(usize::MAX);
-        match longest.checked_sub(prompt_tokens) {
-            // What is picked last needs no position.
-            Some(left) => Ok(left.saturating_add(1)),
-            None => Err(CheckpointError::Input {
-                what: "prompt",
-                found: format!("{prompt_tokens} tokens"),
-                expected: format!("at most {longest}, the model's positions"),
-            }),
+impl<D: Kernels> Generation<'_, D> {
+    /// Reads the prompt and hands on what follows it, as [`Loaded::generate`].
+    ///
+    /// # Errors
+    /// [`CheckpointError::Model`] if the device has no memory left, [`CheckpointError::File`] if the tokenizer cannot decode.
+    pub fn run(self, listen: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<Generated> {
+        let Self { mut decoder, mut sampler, mut stream, mut ids, end: ends, most, at_most } = self;
+        let prompt_tokens = ids.len();
+        let (start, mut first, mut new_tokens) = (Instant::now(), Duration::ZERO, 0);
+        let end = loop {
+            if new_tokens == most {
+                break at_most;
+            }
+            let token = sampler.pick(&decoder.read(&ids)?.as_vec());
+            new_tokens += 1;
+            if new_tokens == 1 {
+                first = start.elapsed();
+            }
+            if ends.contains(&token) {
+                break End::EndOfText;
+            }
+            let piece = stream.push(token)?;
+            if !piece.is_empty() && listen(&piece).is_break() {
+                break End::Stopped;
+            }
+            ids = vec![token];
+        };
+        let time = start.elapsed().saturating_sub(first);
+        let rest = stream.finish()?;
+        if !rest.is_empty() && end != End::Stopped {
+            _ = listen(&rest);
         }
+        Ok(Generated { prompt_tokens, new_tokens, prompt_time: first, time, end })
     }
 }

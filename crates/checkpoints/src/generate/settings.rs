@@ -58,12 +58,31 @@ pub struct Wishes {
     pub greedy: bool,
 }
 
+/// How long a text may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So many tokens after the prompt.
+    New(usize),
+    /// So many tokens with the prompt, at least one of them new.
+    Total(usize),
+}
+
+impl Length {
+    /// How many tokens may follow a prompt.
+    pub fn after(self, prompt_tokens: usize) -> usize {
+        match self {
+            Self::New(new) => new,
+            Self::Total(total) => total.saturating_sub(prompt_tokens).max(1),
+        }
+    }
+}
+
 /// How text is generated.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
     /// How many tokens at most.
-    pub max_new_tokens: usize,
+    pub length: Length,
     /// How each is picked.
     pub sampling: Sampling,
     /// Ids that end a text.
@@ -116,9 +135,11 @@ impl Settings {
             sampling = Sampling::default();
         }
         sampling.seed = wishes.seed.unwrap_or(0);
-        let max_new_tokens = read(file, "max_new_tokens", "a whole number", Value::as_u64)?.map(|n| n as usize);
+        let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
+        let new = read(file, "max_new_tokens", "a whole number", number)?.map(Length::New);
+        let total = read(file, "max_length", "a whole number", number)?.map(Length::Total);
         Ok(Self {
-            max_new_tokens: wishes.max_new_tokens.or(max_new_tokens).unwrap_or(MAX_NEW_TOKENS),
+            length: wishes.max_new_tokens.map(Length::New).or(new).or(total).unwrap_or(Length::New(MAX_NEW_TOKENS)),
             sampling,
             end,
             passed_over: passed_over(file),
@@ -189,10 +210,26 @@ mod tests {
         for (file, wishes, expected) in cases {
             assert_eq!(made(file.clone(), wishes).unwrap().sampling, expected, "{file} {wishes:?}");
         }
-        let twenty = json!({ "max_new_tokens": 20 });
+    }
+
+    #[test]
+    fn a_length_is_wished_for_or_the_files_and_may_count_the_prompt() {
+        let none = Wishes::default();
         let three = Wishes { max_new_tokens: Some(3), ..none.clone() };
-        let most = |file: Value, wishes| made(file, wishes).unwrap().max_new_tokens;
-        assert_eq!((most(json!({}), &none), most(twenty.clone(), &none), most(twenty, &three)), (50, 20, 3));
+        let all = json!({ "max_length": 30 });
+        let both = json!({ "max_new_tokens": 20, "max_length": 30 });
+        // With a prompt of 12 tokens, and with one of 40.
+        for (file, wishes, expected) in [
+            (json!({}), &none, (50, 50)),
+            (both.clone(), &none, (20, 20)),
+            (both, &three, (3, 3)),
+            (all.clone(), &none, (18, 1)),
+            (all, &three, (3, 3)),
+            (json!({ "max_new_tokens": u64::MAX }), &none, (usize::MAX, usize::MAX)),
+        ] {
+            let length = made(file.clone(), wishes).unwrap().length;
+            assert_eq!((length.after(12), length.after(40)), expected, "{file} {wishes:?}");
+        }
     }
 
     #[test]
@@ -208,6 +245,7 @@ mod tests {
             (json!({ "top_k": -1 }), "top_k: found -1, expected a whole number"),
             (json!({ "do_sample": 1 }), "do_sample: found 1, expected true or false"),
             (json!({ "max_new_tokens": 1.5 }), "max_new_tokens: found 1.5, expected a whole number"),
+            (json!({ "max_length": -1 }), "max_length: found -1, expected a whole number"),
         ] {
             assert_eq!(made(file, &Wishes::default()).unwrap_err(), expected);
         }

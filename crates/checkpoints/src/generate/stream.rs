@@ -12,6 +12,7 @@ const LONGEST_BEGINNING: usize = 3;
 const CONTEXT: usize = 8;
 
 /// Decodes as it goes.
+#[derive(Debug)]
 pub(super) struct TextStream<'a> {
     tokenizer: &'a Tokenizer,
     /// Tokens whose text is still looked at; the first `settled` of them have been handed on whole.

@@ -4,6 +4,7 @@
 
 use super::environment::Hub;
 use super::reference::Name;
+use crate::read::{LONGEST_SETTINGS, read};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,7 @@ fn lacking(snapshot: &Path) -> Option<String> {
     if snapshot.join(WEIGHTS).exists() {
         return None;
     }
-    match fs::read(snapshot.join(INDEX)).ok().and_then(|text| shards(&text)) {
+    match read(&snapshot.join(INDEX), LONGEST_SETTINGS).ok().flatten().and_then(|text| shards(&text)) {
         Some(shards) => shards.into_iter().find(|shard| !snapshot.join(shard).exists()),
         None => Some(WEIGHTS.to_owned()),
     }

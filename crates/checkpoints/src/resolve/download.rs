@@ -9,6 +9,7 @@ use super::cache::{CONFIG, INDEX, WEIGHTS, is_commit, shards};
 use super::environment::Hub;
 use super::failure::{self, Failure};
 use super::reference::Name;
+use crate::read::{LONGEST_SETTINGS, read};
 use crate::{CheckpointError, Result};
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo, Metadata};
 use hf_hub::api::{Progress, RepoInfo};
@@ -88,13 +89,15 @@ impl Hub {
     }
 
     fn without_network(&self, name: &Name, why: &str, report: &dyn Fn(Event<'_>)) -> Result<PathBuf> {
+        // Nobody who names the Hub means a directory.
+        let here = if name.is_explicit() { "" } else { "no such directory here, " };
         match self.cached(name) {
             Ok(snapshot) => {
                 report(Event::FromCache { reason: why });
                 Ok(snapshot)
             }
             Err(found) => Err(name.refuse(format!(
-                "no such directory here, the Hub cannot be reached ({why}), and {found} in the cache {}; {}",
+                "{here}the Hub cannot be reached ({why}), and {found} in the cache {}; {}",
                 self.cache.display(),
                 self.instead(name)
             ))),
@@ -137,7 +140,7 @@ impl Fetch<'_> {
             if file == INDEX {
                 let path = self.snapshot.join(INDEX);
                 let broken = |reason: &str| CheckpointError::File { path: path.clone(), reason: reason.to_owned() };
-                let text = fs::read(&path).map_err(|error| broken(&format!("cannot be read: {error}")))?;
+                let text = read(&path, LONGEST_SETTINGS).map_err(|error| broken(&error))?.unwrap_or_default();
                 let expected = "expected an index that names safetensors files beside it";
                 wanted.extend(shards(&text).ok_or_else(|| broken(expected))?);
             }

@@ -51,6 +51,11 @@ impl Reference {
 }
 
 impl Name {
+    /// Whether it was written so that it can be no path.
+    pub(super) fn is_explicit(&self) -> bool {
+        self.written.starts_with(SCHEME)
+    }
+
     pub(super) fn refuse(&self, reason: String) -> CheckpointError {
         CheckpointError::Reference { reference: self.written.clone(), reason }
     }

@@ -204,7 +204,11 @@ fn without_a_network_the_cache_is_taken_or_named() {
         for part in [why, &place, instead] {
             assert!(message.contains(part), "{part:?} is missing in: {message}");
         }
+        let message = resolved(hub, "hf://owner/name").unwrap_err();
+        assert!(message.starts_with(&format!("hf://owner/name: {why}")), "no directory was meant: {message}");
     }
+    let message = resolved(&dead, "owner/name").unwrap_err();
+    assert!(message.starts_with("owner/name: no such directory here, the Hub cannot be reached ("), "{message}");
     let directory = resolved(&hub(&server.endpoint, cache.path()), "owner/name").unwrap();
     let events = RefCell::new(vec![]);
     let found = dead.resolve("owner/name", &|event| events.borrow_mut().push(format!("{event:?}"))).unwrap();

@@ -1,5 +1,6 @@
 //! Reads whichever files a checkpoint has its tokenizer in.
 
+use crate::read::{LONGEST_SETTINGS, LONGEST_TOKENIZER, length, read as read_file};
 use crate::{CheckpointError, Result};
 use ligo_models::Family;
 use serde_json::{Map, Value};
@@ -25,8 +26,7 @@ const SENTENCE_PIECES: [&str; 3] = ["tokenizer.model", "spiece.model", "sentence
 /// The tokenizer of a directory, and the file that it is in.
 pub(super) fn read(directory: &Path, family: Family) -> Result<(Tokenizer, PathBuf)> {
     let path = directory.join(TOKENIZER);
-    if path.exists() {
-        let bytes = std::fs::read(&path).map_err(|error| broken(&path, format!("cannot be read: {error}")))?;
+    if let Some(bytes) = read_file(&path, LONGEST_TOKENIZER).map_err(|reason| broken(&path, reason))? {
         let tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
             broken(&path, format!("found no tokenizer ({error}), expected a {TOKENIZER} of the `tokenizers` library"))
         })?;
@@ -36,15 +36,9 @@ pub(super) fn read(directory: &Path, family: Family) -> Result<(Tokenizer, PathB
     let config = settings(directory, "tokenizer_config.json")?;
     match family {
         Family::Gpt2 | Family::Roberta if vocabulary.exists() && merges.exists() => {
-            let mut tokenizer = byte_level(&vocabulary, &merges, family, &config)?;
-            add_tokens(&mut tokenizer, directory)?;
-            Ok((tokenizer, vocabulary))
+            Ok((byte_level(directory, family, &config)?, vocabulary))
         }
-        Family::Bert if words.exists() => {
-            let mut tokenizer = word_pieces(&words, &config)?;
-            add_tokens(&mut tokenizer, directory)?;
-            Ok((tokenizer, words))
-        }
+        Family::Bert if words.exists() => Ok((word_pieces(directory, &config)?, words)),
         _ => Err(broken(directory, absent(directory, family))),
     }
 }
@@ -52,18 +46,19 @@ pub(super) fn read(directory: &Path, family: Family) -> Result<(Tokenizer, PathB
 /// A file of settings as a map; empty if there is none.
 pub(crate) fn settings(directory: &Path, name: &str) -> Result<Map<String, Value>> {
     let path = directory.join(name);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
-        Err(error) => return Err(broken(&path, format!("cannot be read: {error}"))),
+    let Some(text) = read_file(&path, LONGEST_SETTINGS).map_err(|reason| broken(&path, reason))? else {
+        return Ok(Map::new());
     };
     serde_json::from_slice(&text)
         .map_err(|error| broken(&path, format!("found no map in JSON ({error}), expected one")))
 }
 
 /// GPT-2's tokenizer, and RoBERTa's, which frames a text.
-fn byte_level(vocabulary: &Path, merges: &Path, family: Family, config: &Map<String, Value>) -> Result<Tokenizer> {
+fn byte_level(directory: &Path, family: Family, config: &Map<String, Value>) -> Result<Tokenizer> {
+    let (vocabulary, merges) = (&directory.join(VOCAB_JSON), &directory.join(MERGES));
     let text = |path: &Path| {
+        // The library opens it.
+        length(path, LONGEST_TOKENIZER).map_err(|reason| broken(path, reason))?;
         path.to_str().map(str::to_owned).ok_or_else(|| broken(path, "found a path that is no text".into()))
     };
     let (vocabulary_text, merges_text) = (text(vocabulary)?, text(merges)?);
@@ -71,6 +66,7 @@ fn byte_level(vocabulary: &Path, merges: &Path, family: Family, config: &Map<Str
         .build()
         .map_err(|error| broken(vocabulary, format!("cannot be read with {MERGES} beside it: {error}")))?;
     let mut tokenizer = Tokenizer::new(model);
+    add_tokens(&mut tokenizer, directory)?;
     let prefix_space = flag(config, "add_prefix_space", false);
     let bytes = ByteLevel::new(prefix_space, true, true);
     tokenizer.with_pre_tokenizer(Some(bytes));
@@ -94,13 +90,15 @@ fn byte_level(vocabulary: &Path, merges: &Path, family: Family, config: &Map<Str
 }
 
 /// BERT's tokenizer.
-fn word_pieces(path: &Path, config: &Map<String, Value>) -> Result<Tokenizer> {
+fn word_pieces(directory: &Path, config: &Map<String, Value>) -> Result<Tokenizer> {
+    let path = &directory.join(VOCAB_TXT);
     let name = |key: &str, usual: &str| written(config, key).unwrap_or_else(|| usual.to_owned());
-    let bytes = std::fs::read(path).map_err(|error| broken(path, format!("cannot be read: {error}")))?;
+    let bytes = read_file(path, LONGEST_TOKENIZER).map_err(|reason| broken(path, reason))?.unwrap_or_default();
     let vocabulary = WordPiece::read_bytes(&bytes).map_err(|error| broken(path, format!("cannot be read: {error}")))?;
     let unknown = name("unk_token", "[UNK]");
     let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown.clone()).build();
     let mut tokenizer = Tokenizer::new(model.map_err(|error| broken(path, error.to_string()))?);
+    add_tokens(&mut tokenizer, directory)?;
     let accents = config.get("strip_accents").and_then(Value::as_bool);
     let normalizer = BertNormalizer::new(
         true,
@@ -141,23 +139,35 @@ fn special<const N: usize>(
     tokenizer.add_special_tokens(known).map(drop).map_err(|error| broken(path, error.to_string()))
 }
 
-/// Adds the tokens of `added_tokens.json`, each of which must get the id that stands there.
+/// Adds the tokens of `added_tokens.json`, each of which must get the id that stands there. They come first: ids follow the
+/// vocabulary's size then, whatever else is made of its tokens.
 fn add_tokens(tokenizer: &mut Tokenizer, directory: &Path) -> Result<()> {
     let path = directory.join(ADDED);
-    let mut added: Vec<(String, Option<u64>)> =
-        settings(directory, ADDED)?.into_iter().map(|(token, id)| (token, id.as_u64())).collect();
-    added.sort_by_key(|(_, id)| *id);
-    for (token, id) in added {
+    for (token, id) in added(directory)? {
         tokenizer
             .add_tokens([AddedToken::from(token.clone(), false).normalized(false)])
             .map_err(|error| broken(&path, error.to_string()))?;
-        let next = tokenizer.token_to_id(&token).map(u64::from);
-        if next != id {
-            let [found, expected] = [id, next].map(|id| id.map_or("no id".into(), |id: u64| id.to_string()));
-            return Err(broken(&path, format!("{token}: found {found}, expected {expected}, the next id")));
-        }
+        check_added(&token, id, tokenizer.token_to_id(&token)).map_err(|reason| broken(&path, reason))?;
     }
     Ok(())
+}
+
+/// The tokens of `added_tokens.json` with their ids, in the order of these.
+pub(super) fn added(directory: &Path) -> Result<Vec<(String, Option<u64>)>> {
+    let settings = settings(directory, ADDED)?;
+    let mut added: Vec<(String, Option<u64>)> = settings.into_iter().map(|(token, id)| (token, id.as_u64())).collect();
+    added.sort_by_key(|(_, id)| *id);
+    Ok(added)
+}
+
+/// Whether a token has got the id that stands in `added_tokens.json`.
+pub(super) fn check_added(token: &str, id: Option<u64>, next: Option<u32>) -> std::result::Result<(), String> {
+    let next = next.map(u64::from);
+    if next == id {
+        return Ok(());
+    }
+    let [found, expected] = [id, next].map(|id| id.map_or("no id".into(), |id: u64| id.to_string()));
+    Err(format!("{token}: found {found}, expected {expected}, the next id"))
 }
 
 /// What to do about a directory without a tokenizer that is read here.

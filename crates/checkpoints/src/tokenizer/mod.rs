@@ -1,7 +1,9 @@
 //! The tokenizer that belongs to a checkpoint: text to the model's ids and back, as its files say.
 //!
 //! Unlike a tokenizer that is trained here, it frames a text as the model has learnt it (`[CLS]` and `[SEP]`, a beginning), and
-//! reads `[MASK]` in a text as the mask. It never cuts or pads, whatever its file says: that is for whoever asks.
+//! reads `[MASK]` in a text as the mask. It never cuts or pads, whatever its file says: that is for whoever asks. Of a RoBERTa with
+//! `vocab.json` and `merges.txt` alone, the mask takes the space before it along, as in the `tokenizer.json` of its published
+//! checkpoints.
 
 mod files;
 mod ids;

@@ -54,6 +54,12 @@ pub(crate) fn byte_tokenizer() -> (tempfile::TempDir, Tokenizer) {
     opened(Family::Gpt2, 257, &files)
 }
 
+/// The files of a RoBERTa's tokenizer whose first ids are bytes, 261 in all.
+pub(crate) fn roberta_files() -> [(&'static str, String); 2] {
+    let more = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+    [("vocab.json", byte_vocabulary(&more)), ("merges.txt", "#version: 0.2\n".into())]
+}
+
 /// The tokenizer of a checkpoint with these files.
 pub(crate) fn opened(family: Family, vocab_size: usize, files: &[(&str, String)]) -> (tempfile::TempDir, Tokenizer) {
     let directory = checkpoint(family, vocab_size, files);
@@ -83,9 +89,7 @@ fn gpt2s_vocabulary_and_merges_make_its_tokenizer() {
 
 #[test]
 fn robertas_vocabulary_frames_a_text_and_its_mask_takes_the_space_along() {
-    let more = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
-    let files = [("vocab.json", byte_vocabulary(&more)), ("merges.txt", "#version: 0.2\n".into())];
-    let directory = checkpoint(Family::Roberta, 261, &files);
+    let directory = checkpoint(Family::Roberta, 261, &roberta_files());
     let tokenizer = open(directory.path()).unwrap();
     assert_eq!(tokenizer.encode("a <mask>.").unwrap(), [256, 97, 260, 46, 258]);
     assert_eq!(tokenizer.special().mask, Some(("<mask>".into(), 260)));
@@ -203,12 +207,17 @@ fn the_largest_id_is_known_without_building_the_tokenizer() {
     let words = json!({ "model": { "vocab": { "a": 0, "b": 7 } }, "added_tokens": [{ "id": 9, "content": "x" }] });
     let pieces = json!({ "model": { "type": "Unigram", "vocab": [["a", -1.0], ["b", -2.0]] } });
     type Expected = std::result::Result<Option<u32>, &'static str>;
-    let cases: [(&[(&str, &str)], Expected); 7] = [
-        (&[("tokenizer.json", &words.to_string())], Ok(Some(9))),
+    let cases: [(&[(&str, &str)], Expected); 8] = [
+        // The next id is 2, whatever the file says.
+        (&[("tokenizer.json", &words.to_string())], Ok(Some(7))),
         (&[("tokenizer.json", &pieces.to_string()), ("vocab.txt", "a\nb\nc\nd")], Ok(Some(1))),
         (&[("vocab.json", r#"{"a": 3, "b": 2}"#), ("merges.txt", "")], Ok(Some(3))),
         (&[("vocab.txt", "a\nb\nc\n")], Ok(Some(2))),
-        (&[("vocab.txt", "a\nb\nc"), ("added_tokens.json", r#"{"x": 5}"#)], Ok(Some(5))),
+        (&[("vocab.txt", "a\nb\nc"), ("added_tokens.json", r#"{"x": 3}"#)], Ok(Some(3))),
+        (
+            &[("vocab.txt", "a\nb\nc"), ("added_tokens.json", r#"{"x": 5}"#)],
+            Err("added_tokens.json: x: found 5, expected 3, the next id"),
+        ),
         (&[("vocab.txt", "")], Ok(None)),
         (&[("tokenizer.json", "[]")], Err("found no vocabulary (")),
     ];
@@ -229,7 +238,73 @@ fn the_largest_id_is_known_without_building_the_tokenizer() {
 
 #[test]
 fn the_largest_id_is_that_of_the_tokenizer_when_it_is_built() {
-    let (directory, tokenizer) = byte_tokenizer();
-    let (_, found) = largest_id(directory.path()).unwrap();
-    assert_eq!(found, Ok(tokenizer.inner.get_vocab(true).into_values().max()));
+    let file = |added: &[(&str, u32)]| {
+        let added: Vec<_> = added.iter().map(|(content, id)| json!({
+            "id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true,
+        })).collect();
+        let model = json!({ "type": "WordLevel", "vocab": { "a": 0, "b": 1, "?": 2 }, "unk_token": "?" });
+        ("tokenizer.json", json!({ "version": "1.0", "added_tokens": added, "model": model }).to_string())
+    };
+    let bytes = || ("vocab.json", byte_vocabulary(&["<|endoftext|>"]));
+    let merges = || ("merges.txt", "#version: 0.2\n".to_owned());
+    let words = || ("vocab.txt", "[CLS]\r\n[SEP]\na \na\n[UNK]".to_owned());
+    type Case<'a> = (Family, &'a [(&'a str, String)], u32);
+    let cases: [Case; 8] = [
+        (Family::Gpt2, &[file(&[])], 2),
+        (Family::Gpt2, &[file(&[("x", 3), ("y", 4)])], 4),
+        // Neither an id far away nor one that the vocabulary knows better is the file's to give.
+        (Family::Gpt2, &[file(&[("x", 5000)])], 3),
+        (Family::Gpt2, &[file(&[("b", 5000), ("", 7), ("x", 1), ("x", 9)])], 3),
+        (Family::Gpt2, &[bytes(), merges()], 256),
+        (Family::Gpt2, &[bytes(), merges(), ("added_tokens.json", r#"{"<x>": 257, "a": 97}"#.into())], 257),
+        (Family::Bert, &[words()], 4),
+        (Family::Bert, &[words(), ("added_tokens.json", "{}".into())], 4),
+    ];
+    for (family, files, expected) in cases {
+        let (directory, tokenizer) = opened(family, 6000, files);
+        assert_eq!(tokenizer.inner.get_vocab(true).into_values().max(), Some(expected), "{files:?}");
+        assert_eq!(largest_id(directory.path()).unwrap().1, Ok(Some(expected)), "{files:?}");
+    }
+}
+
+#[test]
+fn what_is_no_file_or_is_endless_is_named_and_not_waited_for() {
+    let bytes = || ("vocab.json", byte_vocabulary(&["<|endoftext|>"]));
+    let words = || ("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n".to_owned());
+    let merges = || ("merges.txt", "#version: 0.2\n".to_owned());
+    type Case<'a> = (Family, &'a [(&'a str, String)], &'a str);
+    let cases: [Case; 8] = [
+        (Family::Gpt2, &[], "tokenizer.json"),
+        (Family::Gpt2, &[merges()], "vocab.json"),
+        (Family::Gpt2, &[bytes()], "merges.txt"),
+        (Family::Gpt2, &[bytes(), merges()], "added_tokens.json"),
+        (Family::Gpt2, &[bytes(), merges()], "generation_config.json"),
+        (Family::Bert, &[], "vocab.txt"),
+        (Family::Bert, &[words()], "tokenizer_config.json"),
+        (Family::Bert, &[words()], "special_tokens_map.json"),
+    ];
+    for (family, files, name) in cases {
+        let directory = checkpoint(family, 300, files);
+        let path = directory.path().join(name);
+        let told = |found: &str| {
+            assert_eq!(open(directory.path()).unwrap_err(), format!("{}: found {found}", path.display()));
+        };
+        std::fs::create_dir(&path).unwrap();
+        told("a directory, expected a file");
+        std::fs::remove_dir(&path).unwrap();
+        // One that takes no room on the disk.
+        let most: u64 = if matches!(name, "tokenizer.json" | "vocab.json" | "merges.txt" | "vocab.txt") {
+            1 << 30
+        } else {
+            1 << 24
+        };
+        std::fs::File::create(&path).unwrap().set_len(most + 1).unwrap();
+        told(&format!("{} bytes or more, expected at most {most}", most + 1));
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+            told("a pipe or a device, expected a file");
+        }
+    }
 }
