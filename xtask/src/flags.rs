@@ -31,6 +31,7 @@ use std::path::PathBuf;
   cargo xtask inspect owner/name                          what a checkpoint on the Hub or here is
   cargo xtask generate checkpoint --prompt \"Once\"         what it says
   cargo xtask bench step --peer pytorch                   how fast a training step is
+  cargo xtask bench models --peer pytorch                 how fast each family is, and text
   cargo xtask test                                        every check, as the CI does it
 
 Environment:
@@ -185,7 +186,7 @@ pub(crate) struct Inspect {
     #[command(flatten)]
     pub(crate) place: Place,
     /// Count FLOPs in sequences of so many tokens [default: 1024, or as many as the model can read]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) sequence_length: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
@@ -217,16 +218,16 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: String,
     /// How many tokens at most [default: the checkpoint's, or 50]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) max_new_tokens: Option<usize>,
     /// Divide logits by it: below 1 likelier tokens come more often, 0 always takes the likeliest
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub(crate) temperature: Option<f32>,
     /// Draw from the K likeliest tokens; 0 is all
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub(crate) top_k: Option<usize>,
     /// Draw from the likeliest tokens that together reach this probability; 1 is all
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f32>,
     /// Name the random numbers: the same seed gives the same text
     #[arg(long, value_name = "SEED", default_value_t = 0)]

@@ -25,11 +25,6 @@ pub(crate) fn run(flags: &Generate) -> Result<ExitCode> {
         );
     }
     let prompt = prompt(&flags.prompt)?;
-    loaded.prompt_tokens(&prompt)?;
-    if !settings.passed_over.is_empty() {
-        note(format!("generation_config.json asks for what is not built here: {}", settings.passed_over.join(", ")));
-    }
-    note(describe(&settings.sampling));
     let stop = interrupt::on_ctrl_c(|| {})?;
     let mut failure = None;
     let mut print = |text: &str| {
@@ -44,6 +39,11 @@ pub(crate) fn run(flags: &Generate) -> Result<ExitCode> {
         }
     };
     for sample in 0..u64::from(flags.samples) {
+        // Nothing is printed before what can be refused has been: an error stands by itself.
+        let generation = loaded.generation(&prompt, &settings, sample)?;
+        if sample == 0 {
+            announce(&settings);
+        }
         if flags.samples > 1 {
             let (first, seed) = (if sample > 0 { "\n" } else { "" }, settings.sampling.seed.wrapping_add(sample));
             _ = print(&format!("{first}## {} of {}, seed {seed}\n", sample + 1, flags.samples));
@@ -51,8 +51,9 @@ pub(crate) fn run(flags: &Generate) -> Result<ExitCode> {
         if print(&prompt).is_break() {
             break;
         }
-        let generated = loaded.generate(&prompt, &settings, sample, &mut print)?;
+        let generated = generation.run(&mut print);
         _ = print("\n");
+        let generated = generated?;
         note(summary(&generated));
         if generated.end == End::Stopped {
             break;
@@ -88,6 +89,14 @@ fn prompt(given: &str) -> Result<String> {
     let line_break = ["\r\n", "\n"].into_iter().find(|end| text.ends_with(end)).unwrap_or_default();
     text.truncate(text.len() - line_break.len());
     Ok(text)
+}
+
+/// Tells how text is generated, and what of the checkpoint's wishes is not met.
+fn announce(settings: &Settings) {
+    if !settings.passed_over.is_empty() {
+        note(format!("generation_config.json asks for what is not built here: {}", settings.passed_over.join(", ")));
+    }
+    note(describe(&settings.sampling));
 }
 
 fn describe(sampling: &Sampling) -> String {

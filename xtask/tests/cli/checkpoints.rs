@@ -164,6 +164,24 @@ fn the_checkpoints_own_settings_hold_unless_a_flag_says_otherwise() {
 }
 
 #[test]
+fn a_number_of_tokens_may_be_any_and_the_checkpoints_length_counts_the_prompt() {
+    let checkpoints = Checkpoints::new();
+    let figures = |rest: &[&str]| {
+        let arguments = [&["--prompt", "the model grows", "--greedy"], rest].concat();
+        let output = checkpoints.run("generate", "gpt2", &arguments);
+        assert!(stdout(&output).starts_with("the model grows"));
+        stderr(&output).lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let all = figures(&["--max-new-tokens", "99999999999"]);
+    assert!(all.starts_with("22 new tokens (the model has no more positions)"), "{all}");
+    checkpoints.write("gpt2", "generation_config.json", r#"{"max_new_tokens": 18446744073709551615}"#);
+    assert!(figures(&[]).starts_with("22 new tokens (the model has no more positions)"));
+    checkpoints.write("gpt2", "generation_config.json", r#"{"max_length": 5}"#);
+    assert!(figures(&[]).starts_with("2 new tokens (as many as asked for)"));
+    assert!(figures(&["--max-new-tokens", "4"]).starts_with("4 new tokens (as many as asked for)"));
+}
+
+#[test]
 fn masks_are_filled_with_tokens_probabilities_and_sentences() {
     let checkpoints = Checkpoints::new();
     let text = stdout(&checkpoints.run("fill-mask", "bert", &["the <mask> grows", "--top", "3"]));
@@ -187,7 +205,18 @@ fn masks_are_filled_with_tokens_probabilities_and_sentences() {
 fn what_cannot_be_is_told_in_one_line_with_exit_code_2() {
     let checkpoints = Checkpoints::new();
     checkpoints.write("vit", "keep", "");
-    let cases: [(&str, &str, &[&str], &[&str]); 12] = [
+    for name in ["endless", "huge"] {
+        checkpoints.make(
+            name,
+            ModelConfig { vocab_size: 13, max_position_embeddings: 24, ..ModelConfig::new(Family::Gpt2, 12, 2, 3) },
+        );
+        checkpoints.write(name, "tokenizer.json", &tokenizer(None).to_string());
+    }
+    checkpoints.write("huge", "generation_config.json", r#"{"max_new_tokens": 1e30}"#);
+    let endless = checkpoints.path("endless").join("generation_config.json");
+    let endless = std::fs::File::create(endless).expect("the directory can be written");
+    endless.set_len((1 << 24) + 1).expect("a length");
+    let cases: [(&str, &str, &[&str], &[&str]); 19] = [
         ("fill-mask", "gpt2", &["the [MASK]"], &["found gpt2 with the head causal-lm", "`generate` is for this one"]),
         (
             "generate",
@@ -198,8 +227,30 @@ fn what_cannot_be_is_told_in_one_line_with_exit_code_2() {
         ("generate", "vit", &["--prompt", "the"], &["found vit with the head image-classification", "causal-lm"]),
         ("fill-mask", "classifier", &["[MASK]"], &["found bert with the head sequence-classification", "masked-lm"]),
         ("fill-mask", "bert", &["the model"], &["text: found no mask, expected at least one, written [MASK]"]),
-        ("generate", "gpt2", &["--prompt", &"the ".repeat(25)], &["prompt: found 25 tokens, expected at most 24"]),
+        (
+            "generate",
+            "gpt2",
+            &["--prompt", &"the ".repeat(25)],
+            &["prompt: found 25 tokens, expected at most 24 (max_position_embeddings)"],
+        ),
+        (
+            "fill-mask",
+            "bert",
+            &[&"[MASK] ".repeat(25)],
+            &["text: found 27 tokens, expected at most 24 (max_position_embeddings)"],
+        ),
         ("generate", "gpt2", &["--prompt", "the", "--top-p", "1.5"], &["top_p: found 1.5"]),
+        ("generate", "gpt2", &["--prompt", "the", "--top-p", "-1"], &["top_p: found -1, expected a number above 0"]),
+        (
+            "generate",
+            "gpt2",
+            &["--prompt", "the", "--temperature", "-1"],
+            &["temperature: found -1, expected a finite number of at least 0"],
+        ),
+        ("generate", "endless", &["--prompt", "the"], &["endless/generation_config.json: found 16777217 bytes"]),
+        ("generate", "huge", &["--prompt", "the"], &["generation_config.json: max_new_tokens: found 1e+30, expected"]),
+        ("inspect", "hf://m/llama", &[], &["error: hf://m/llama: the Hub cannot be reached ("]),
+        ("inspect", "m/llama", &[], &["error: m/llama: no such directory here, the Hub cannot be reached ("]),
         ("generate", "gpt2", &["--prompt", "the", "--temperature", "0", "--samples", "2"], &["--samples: found 2"]),
         ("inspect", "gpt2", &["--sequence-length", "25"], &["sequence length: found 25, expected 1 to 24"]),
         (
@@ -234,10 +285,26 @@ fn a_nan_is_named_and_let_through_by_a_flag_alone() {
     bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     std::fs::write(&path, bytes).expect("the directory can be written");
     let arguments = ["--prompt", "the", "--greedy", "--max-new-tokens", "1"];
-    assert!(message(&checkpoints.run("generate", "gpt2", &arguments)).contains("NaN"));
+    let message = message(&checkpoints.run("generate", "gpt2", &arguments));
+    assert!(message.contains("NaN") && message.ends_with("; `--allow-nan` lets them through\n"), "{message}");
     let output =
         checkpoints.command("generate", "gpt2", &arguments).arg("--allow-nan").output().expect("the binary runs");
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_in_place_of_a_tokenizer_is_told_and_not_read() {
+    let checkpoints = Checkpoints::new();
+    let path = checkpoints.path("gpt2").join("tokenizer.json");
+    std::fs::remove_file(&path).expect("it was written");
+    std::os::unix::fs::symlink("/dev/zero", &path).expect("the directory can be written");
+    let found = "found a pipe or a device, expected a file";
+    let message = message(&checkpoints.run("generate", "gpt2", &["--prompt", "the"]));
+    assert_eq!(message, format!("error: {}: {found}\n", path.display()));
+    let json = stdout(&checkpoints.run("inspect", "gpt2", &["--json"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["tokenizer"]["fits"], &json["tokenizer"]["problem"]), (&json!(false), &json!(found)));
 }
 
 #[cfg(unix)]
