@@ -86,7 +86,8 @@ fn a_report_of_nothing_says_that_there_is_no_run() {
 
 #[test]
 fn a_peer_without_an_interpreter_says_how_to_make_one() {
-    for (what, install) in [("step", "pip install torch"), ("models", "crates/models/tests/fixtures/requirements.txt")] {
+    for (what, install) in [("step", "pip install torch"), ("models", "crates/models/tests/fixtures/requirements.txt")]
+    {
         let arguments = ["bench", what, "--peer", "pytorch", "--python", "/nowhere/python"];
         let output = xtask().args(arguments).output().expect("the binary runs");
         assert_eq!(output.status.code(), Some(2));
