@@ -2,7 +2,8 @@
 
 #![allow(
     rustdoc::invalid_html_tags,
-    reason = "clap shows these comments on a terminal, where <label> is a placeholder"
+    rustdoc::broken_intra_doc_links,
+    reason = "clap shows these comments on a terminal, where <label> is a placeholder and [MASK] a token"
 )]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
