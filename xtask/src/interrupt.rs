@@ -38,3 +38,12 @@ pub(crate) fn on_ctrl_c(tell: impl Fn() + Send + 'static) -> Result<StopFlag> {
     .context("Ctrl-C cannot be caught")?;
     Ok(flag)
 }
+
+/// From now on Ctrl-C (and SIGTERM) ends the process at once, when `tidy` has cleared up.
+pub(crate) fn end_on_ctrl_c(tidy: impl Fn() + Send + 'static) -> Result<()> {
+    ctrlc::set_handler(move || {
+        tidy();
+        std::process::exit(INTERRUPTED.into());
+    })
+    .context("Ctrl-C cannot be caught")
+}

@@ -106,7 +106,7 @@ impl Part {
 }
 
 fn measure(session: &Session<'_>, case: &Case, part: Part) -> Result<Figures> {
-    let directory = tempfile::tempdir().context("a directory for the models cannot be made")?;
+    let directory = session.directory()?;
     let directory = directory.path();
     let passed = if case.model.family.reads_images() { case.batch_size } else { case.tokens() };
     let unit = if case.model.family.reads_images() { "images" } else { "tokens" };

@@ -3,11 +3,12 @@
 use crate::experiment::command_line;
 use crate::flags::BenchTurns;
 use crate::output::{note, say};
-use crate::workspace;
+use crate::{interrupt, workspace};
 use anyhow::{Context, Result};
 use ligo_bench::{Contender, Job, Peer, Python, load};
 use ligo_experiment::Provenance;
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Load above which figures are doubtful.
 const BUSY: f64 = 0.5;
@@ -17,6 +18,8 @@ pub(super) struct Session<'a> {
     threads: usize,
     python: Option<Python>,
     machine: Provenance,
+    /// Holds the models that are measured; goes with the session, also by Ctrl-C.
+    models: TempDir,
 }
 
 impl<'a> Session<'a> {
@@ -25,6 +28,12 @@ impl<'a> Session<'a> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = flags.threads.map_or(cores, usize::from);
         let python = flags.peer.map(|_| Python::find(flags.python.as_deref(), peer)).transpose()?;
+        let models = tempfile::tempdir().context("a directory for the models cannot be made")?;
+        let path = models.path().to_owned();
+        interrupt::end_on_ctrl_c(move || {
+            // What cannot be removed is for the system to clear away.
+            let _ = std::fs::remove_dir_all(&path);
+        })?;
         let machine = Provenance::here(&workspace::root(), threads, &command_line());
         if !flags.json {
             say(format!("{title}\n{}\n", describe(&machine)))?;
@@ -34,7 +43,7 @@ impl<'a> Session<'a> {
                 "other programs are computing (load {load:.1}): the figures will be worse and less certain than they are"
             ));
         }
-        Ok(Self { flags, threads, python, machine })
+        Ok(Self { flags, threads, python, machine, models })
     }
 
     pub(super) fn has_peer(&self) -> bool {
@@ -51,6 +60,11 @@ impl<'a> Session<'a> {
 
     pub(super) fn machine(&self) -> &Provenance {
         &self.machine
+    }
+
+    /// A new directory for a model, removed when it is dropped.
+    pub(super) fn directory(&self) -> Result<TempDir> {
+        tempfile::tempdir_in(&self.models).context("a directory for a model cannot be made")
     }
 
     /// Says how far a comparison has come.

@@ -4,7 +4,7 @@ use super::session::Session;
 use crate::flags::{BenchStep, Families, Sizes};
 use crate::output::say;
 use crate::units;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ligo_bench::{Case, Contender, Job, Measured, Peer, Plan, Work, compare};
 use ligo_experiment::Provenance;
 use ligo_models::Family;
@@ -76,7 +76,7 @@ fn works(flags: &BenchStep, has_peer: bool) -> Vec<Work> {
 }
 
 fn measure(session: &Session<'_>, case: &Case, works: &[Work]) -> Result<Vec<Measured>> {
-    let directory = tempfile::tempdir().context("a directory for the weights cannot be made")?;
+    let directory = session.directory()?;
     let weights = session.has_peer().then(|| directory.path().to_owned());
     let mut contenders: Vec<Contender> = Vec::new();
     for (i, &work) in works.iter().enumerate() {
