@@ -103,12 +103,8 @@ impl<D: Kernels> Loaded<D> {
 
 /// Says of weights that are not finite how they are let through.
 fn of_weights(error: ModelError) -> CheckpointError {
-    // What was found is a value and its place.
-    let value = |found: &str| found.split_once(" at ").and_then(|(value, _)| value.parse::<f32>().ok());
-    match &error {
-        ModelError::Parameter { found, .. } if value(found).is_some_and(|value| !value.is_finite()) => {
-            CheckpointError::NotFinite(error)
-        }
+    match error {
+        ModelError::NotFinite { .. } => CheckpointError::NotFinite(error),
         _ => error.into(),
     }
 }

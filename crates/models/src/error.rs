@@ -23,6 +23,20 @@ pub enum ModelError {
         /// What it had to be.
         expected: String,
     },
+    /// A weight is infinite or not a number, which [`allow_nan`](crate::hub::LoadOptions::allow_nan) lets through.
+    #[error(
+        "parameter {name}: found {value} at {at:?} ({path}), expected finite numbers alone, as long as others are not allowed"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// The first such value.
+        value: f32,
+        /// Its indices.
+        at: Vec<usize>,
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// A batch does not fit the model or itself.
     #[error("batch: {what} is {found}, expected {expected}")]
     Batch {

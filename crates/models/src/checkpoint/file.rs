@@ -74,15 +74,16 @@ impl TensorFile {
     /// The values of one of this file's tensors in f32, in the file's order.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] if its numbers are of a type that is not read here, or not finite and that is refused.
+    /// [`ModelError::Parameter`] if its numbers are of a type that is not read here, [`ModelError::NotFinite`] if one is not finite
+    /// and that is refused.
     pub(crate) fn values(&self, tensor: &StoredTensor, not_finite: NotFinite) -> Result<Vec<f32>> {
         self.check_type(tensor)?;
         let Decoded { values, first_not_finite } = decode(self.bytes(tensor), tensor.dtype);
         self.release(tensor);
         match first_not_finite {
             Some(place) if not_finite == NotFinite::Refused => {
-                let found = format!("{} at {:?}", values[place], position(place, &tensor.shape));
-                Err(self.refuse(&tensor.name, &found, "finite numbers alone, as long as others are not allowed"))
+                let (name, at) = (tensor.name.to_string(), position(place, &tensor.shape));
+                Err(ModelError::NotFinite { name, value: values[place], at, path: self.path.clone() })
             }
             _ => Ok(values),
         }

@@ -40,9 +40,9 @@ impl Checkpoint {
     /// size are resized as `transformers` and `timm` do it. At no time is more in memory than the parameters and one tensor.
     ///
     /// # Errors
-    /// As [`Checkpoint::model`]; [`ModelError::Parameter`] for the first tensor that does not fit, before any is read, or that
-    /// holds what is no finite number; [`ModelError::Config`] for an image size that cannot be;
-    /// [`ModelError::Kernel`] if the device has no memory for a tensor.
+    /// As [`Checkpoint::model`]; [`ModelError::Parameter`] for the first tensor that does not fit, before any is read;
+    /// [`ModelError::NotFinite`] for the first that holds what is no finite number; [`ModelError::Config`] for an image size that
+    /// cannot be; [`ModelError::Kernel`] if the device has no memory for a tensor.
     pub fn load<D: Kernels>(&self, device: &D, options: &LoadOptions) -> Result<(Model, Parameters<D>)> {
         let model = match options.image_size {
             None => self.model()?,
