@@ -67,10 +67,8 @@ mod operator;
 mod options;
 mod scratch;
 mod sizes;
+pub mod testing;
 mod width;
-
-#[cfg(test)]
-mod testing;
 
 pub use depth::DepthMap;
 pub use error::GrowthError;

@@ -1,18 +1,9 @@
 //! [`LinearGrowth`] on real models of every family, held against values computed entry by entry.
 
+use ligo_growth::testing::config;
 use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, SpaceMap, WidthMap};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig, Parameters, Space};
-
-fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    let mut config = ModelConfig::new(family, hidden, layers, heads);
-    if family.reads_images() {
-        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
-    } else {
-        (config.vocab_size, config.max_position_embeddings) = (13, 8);
-    }
-    config
-}
 
 /// A fresh model's weights with every entry, biases and norms too, made different from every other.
 fn scrambled(model: &Model) -> Parameters<Cpu> {

@@ -1,19 +1,10 @@
 //! The defining property: the large model computes what the small one does.
 
 use crate::{Bert2Bert, Draw, FunctionPreserving};
+use ligo_growth::testing::config;
 use ligo_growth::{Action, Growth, GrowthError, GrowthOperator, Method, Start, Task};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Images, Inputs, Model, ModelConfig, Parameters, Tokens};
-
-fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    let mut config = ModelConfig::new(family, hidden, layers, heads);
-    if family.reads_images() {
-        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
-    } else {
-        (config.vocab_size, config.max_position_embeddings) = (13, 8);
-    }
-    config
-}
 
 /// Weights of ordinary size, biases and norms away from their starts too.
 fn trained(model: &Model) -> Parameters<Cpu> {

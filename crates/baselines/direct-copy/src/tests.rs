@@ -1,19 +1,10 @@
 //! The small block is in the corner, everything else is fresh.
 
 use crate::{CornerCopy, DirectCopy};
+use ligo_growth::testing::config;
 use ligo_growth::{Action, Growth, GrowthError, GrowthOperator, Method, Start, Task};
 use ligo_kernels::Cpu;
-use ligo_models::{Family, Model, ModelConfig};
-
-fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    let mut config = ModelConfig::new(family, hidden, layers, heads);
-    if family.reads_images() {
-        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
-    } else {
-        (config.vocab_size, config.max_position_embeddings) = (13, 8);
-    }
-    config
-}
+use ligo_models::{Family, Model};
 
 /// The parts of an axis that hold small coordinates: queries, keys and values in one have three, of 8 in 12; every other axis one.
 fn small_coordinate(small: usize, large: usize, i: usize) -> Option<usize> {

@@ -1,18 +1,12 @@
 //! The stages and what each doubling does.
 
 use crate::StackBert;
-use ligo_growth::{Action, Growth, GrowthError, Method, Recipe, Result, Start, Task};
+use ligo_growth::{Action, Growth, GrowthError, Method, Recipe, Result, Start, Task, testing};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig};
 
 fn config(family: Family, layers: usize) -> ModelConfig {
-    let mut config = ModelConfig::new(family, 8, layers, 2);
-    if family.reads_images() {
-        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
-    } else {
-        (config.vocab_size, config.max_position_embeddings) = (13, 8);
-    }
-    config
+    testing::config(family, layers, 8, 2)
 }
 
 fn recipe(options: &str, layers: usize, steps: u64) -> Result<Recipe<Cpu>> {

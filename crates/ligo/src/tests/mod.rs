@@ -9,18 +9,9 @@ mod proposition;
 use crate::operator::LigoLearner;
 use crate::options::FactorOptions;
 use ligo_growth::Growth;
+use ligo_growth::testing::config;
 use ligo_kernels::{Cpu, IGNORED};
 use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};
-
-fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
-    let mut config = ModelConfig::new(family, hidden, layers, heads);
-    if family.reads_images() {
-        (config.image_size, config.patch_size, config.num_labels) = (Some(4), Some(2), Some(3));
-    } else {
-        (config.vocab_size, config.max_position_embeddings) = (13, 8);
-    }
-    config
-}
 
 /// Two heads of 4 to each key/value head.
 fn grouped(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
