@@ -6,7 +6,7 @@ use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
 use divan::{Bencher, black_box};
 use ligo_kernels::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, GradTape, Gradients, HeadNorms, Input, Kernels,
-    Layout, Linear, Matrix, NO_ROW, Norm, NormKind, Projections, Tape, Visibility, gradients_for, on_workers,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Projections, Tape, Visibility, gradients_for, on_workers,
 };
 
 #[global_allocator]
@@ -239,5 +239,29 @@ fn adamw(bencher: Bencher<'_, '_>, size: Size) {
             let parameter = AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true };
             Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &config).expect("the sizes fit")
         })
+    });
+}
+
+/// One token or a few, as in generating: each weight is read once, so that bytes per second are what counts.
+#[divan::bench(consts = [1, 2, 4, 8], args = [Layout::OutIn, Layout::InOut])]
+fn linear_of_few_rows<const ROWS: usize>(bencher: Bencher<'_, '_>, layout: Layout) {
+    const INPUTS: usize = 768;
+    const OUTPUTS: usize = 3072;
+    // Together far larger than a cache, as the layers of a model are.
+    let weights: Vec<Matrix<Cpu>> = (0..16)
+        .map(|_| match layout {
+            Layout::OutIn => random(OUTPUTS, INPUTS),
+            Layout::InOut => random(INPUTS, OUTPUTS),
+        })
+        .collect();
+    let x = random(ROWS, INPUTS);
+    let bytes = weights.len() * INPUTS * OUTPUTS * size_of::<f32>();
+    bencher.counter(divan::counter::BytesCount::new(bytes)).bench_local(|| {
+        on_workers(|| {
+            for weight in &weights {
+                let map = Linear { weight, bias: None, layout };
+                black_box(Cpu::linear(&mut NoneTape, &x, map).expect("the sizes fit"));
+            }
+        });
     });
 }

@@ -1,26 +1,15 @@
 //! Attentions whose sizes do not fit, or that ask for what there is not: each refused with what was found and expected.
 
 use super::attention::{spec, tables};
-use super::tensor;
+use super::{message, zeros};
 use crate::{
-    Attention, Cpu, Dropout, KernelError, Kernels, KeyValueCache, Layout, Linear, Matrix, NoneTape, Projections,
-    Result, Rotary, Visibility,
+    Attention, Cpu, Dropout, KernelError, Kernels, KeyValueCache, Layout, Linear, NoneTape, Projections, Rotary,
+    Visibility,
 };
 
 const CAUSAL: Visibility = Visibility::Causal { window: None };
 const BIDIRECTIONAL: Visibility = Visibility::Bidirectional;
 const DROPOUT: Option<Dropout> = Some(Dropout { p: 0.1, key: 0 });
-
-fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
-    tensor(&vec![0.0; rows * columns], (rows, columns))
-}
-
-fn message<T>(result: Result<T>) -> String {
-    match result {
-        Ok(_) => "accepted".to_owned(),
-        Err(error) => error.to_string(),
-    }
-}
 
 fn compare(cases: &[(String, &str)]) {
     for (found, expected) in cases {

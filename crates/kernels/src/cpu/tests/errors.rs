@@ -2,22 +2,11 @@
 //!
 //! What attention refuses is in `attention_errors`.
 
-use super::{random, tensor};
+use super::{message, random, tensor, zeros};
 use crate::{
     Activation, AdamW, AdamWParameter, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels, Layout,
-    Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Result,
+    Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind,
 };
-
-fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
-    tensor(&vec![0.0; rows * columns], (rows, columns))
-}
-
-fn message<T>(result: Result<T>) -> String {
-    match result {
-        Ok(_) => "accepted".to_owned(),
-        Err(error) => error.to_string(),
-    }
-}
 
 fn linear(weight: &Matrix<Cpu>, layout: Layout) -> Linear<'_, Cpu> {
     Linear { weight, bias: None, layout }

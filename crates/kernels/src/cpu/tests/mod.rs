@@ -234,6 +234,18 @@ fn tensor(data: &[f32], shape: (usize, usize)) -> Matrix<Cpu> {
     Cpu::default().tensor_from_vec(data.to_vec(), shape)
 }
 
+fn zeros(rows: usize, columns: usize) -> Matrix<Cpu> {
+    tensor(&vec![0.0; rows * columns], (rows, columns))
+}
+
+/// What is said of a refused operation.
+fn message<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => "accepted".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// `Σ coefficients · outputs`: one number whose gradient in the outputs is known.
 fn weighted_sum(tape: &mut GradTape<Cpu>, outputs: &[Matrix<Cpu>]) -> Scalar<Cpu> {
     let loss = Cpu::default().tensor_from_vec(vec![0.0], ());
