@@ -5,7 +5,7 @@
 
 use crate::decimal::shortest;
 use crate::schema::{Experiment, MethodConfig};
-use ligo_growth::{Action, Recipe, Start};
+use ligo_growth::{Action, Recipe, Start, Training};
 use ligo_kernels::Kernels;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -88,7 +88,12 @@ impl Inputs {
                     "by": brief(operator),
                     "training": format!("{training:?}"),
                 }),
-                Action::Train { steps, schedule_from } => json!({ "train": steps, "from": schedule_from }),
+                Action::Train { steps, schedule_from, training } if **training == Training::default() => {
+                    json!({ "train": steps, "from": schedule_from })
+                }
+                Action::Train { steps, schedule_from, training } => {
+                    json!({ "train": steps, "from": schedule_from, "as": format!("{training:?}") })
+                }
             };
             Ok((stage.name.clone(), action))
         });

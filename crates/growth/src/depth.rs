@@ -1,6 +1,7 @@
 //! A depth growth: which small layers make each large one.
 
 use crate::{GrowthError, Result};
+use std::collections::BTreeSet;
 
 /// For each large layer the small layers that it is a weighted sum of (w of PAPER.md 1.3, sparse).
 ///
@@ -15,6 +16,8 @@ pub struct DepthMap {
     small_layers: usize,
     /// Per large layer: (small layer, weight).
     sources: Vec<Vec<(usize, f32)>>,
+    /// Large layers that at first pass on what they get.
+    silent: BTreeSet<usize>,
 }
 
 impl DepthMap {
@@ -60,7 +63,37 @@ impl DepthMap {
                 return wrong(i, format!("small layer {j}"), format!("less than the small model's {small_layers}"));
             }
         }
-        Ok(Self { small_layers, sources })
+        Ok(Self { small_layers, sources, silent: BTreeSet::new() })
+    }
+
+    /// Large layer i is a copy of small layer `layers[i]`.
+    ///
+    /// # Errors
+    /// As [`DepthMap::mix`].
+    pub fn list(small_layers: usize, layers: &[usize]) -> Result<Self> {
+        Self::mix(small_layers, layers.iter().map(|&j| vec![(j, 1.0)]).collect())
+    }
+
+    /// The same, but that these large layers start out passing on what they get: the outputs of their attention and of their MLP
+    /// (weights and biases) start at 0, everything else as the map says.
+    ///
+    /// Before the norm that alone makes a layer the identity. Behind it (BERT) a layer still norms its input twice: gain and bias of
+    /// the norm before a run of silent layers move to the last norm of the run, and what lies between only norms what is normed
+    /// already. So the first layer of a post-norm model cannot be silent.
+    ///
+    /// ```
+    /// use ligo_growth::DepthMap;
+    /// let map = DepthMap::interpolate(2, 4).with_silent([1, 3]);
+    /// assert!(!map.is_silent(0) && map.is_silent(1));
+    /// ```
+    pub fn with_silent(mut self, layers: impl IntoIterator<Item = usize>) -> Self {
+        self.silent.extend(layers);
+        self
+    }
+
+    /// Whether a large layer starts out passing on what it gets.
+    pub fn is_silent(&self, large_layer: usize) -> bool {
+        self.silent.contains(&large_layer)
     }
 
     /// L1.
@@ -99,7 +132,7 @@ impl DepthMap {
     }
 
     fn copies(small_layers: usize, layers: impl Iterator<Item = usize>) -> Self {
-        Self { small_layers, sources: layers.map(|j| vec![(j, 1.0)]).collect() }
+        Self { small_layers, sources: layers.map(|j| vec![(j, 1.0)]).collect(), silent: BTreeSet::new() }
     }
 }
 

@@ -58,6 +58,7 @@
 //! [`parse_options`], check the sizes with [`check_growth`], return the stages. Then name it in the registry of
 //! `ligo-experiment`. The trainer charges, resumes and reports it like every other method.
 
+mod copies;
 mod depth;
 mod error;
 mod expansion;
@@ -70,12 +71,16 @@ mod sizes;
 pub mod testing;
 mod width;
 
+pub use copies::{Draw, check_head_dim};
 pub use depth::DepthMap;
 pub use error::GrowthError;
 pub use expansion::Expansion;
 pub use linear::LinearGrowth;
-pub use method::{Action, Method, OperatorTraining, Recipe, Stage, Start, Task};
-pub use operator::{ExpansionFlops, Growth, GrowthOperator, LearnedOperator, Learner};
+pub use method::{
+    Action, Axes, Distillation, FadeIn, Guarantee, LayerDropping, Method, OperatorTraining, RateDecay, Recipe, Stage,
+    Start, SubModels, Task, TokenDropping, Trained, Training,
+};
+pub use operator::{ExpansionFlops, FactorDiagnostics, Growth, GrowthOperator, LearnedOperator, Learner, Moments};
 pub use options::parse_options;
 pub use scratch::Scratch;
 pub use sizes::check_growth;

@@ -3,8 +3,9 @@
 //! Entry by entry this is PAPER.md Eq. 8 with constant factors, `W_new_i = Σ_j w_ij B_j W_j A_jᵀ`. It runs once, on the host.
 
 use crate::expansion::{Source, expand};
+use crate::sizes::check_shapes;
 use crate::width::sizes;
-use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Result, WidthMap, check_growth};
+use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Result, WidthMap};
 use dfdx::tensor::TensorFromVec;
 use ligo_kernels::{KernelError, Kernels, Matrix};
 use ligo_models::{Axis, ModelConfig, ParamSpec, Parameters};
@@ -24,7 +25,7 @@ pub struct LinearGrowth {
 impl<D: Kernels> GrowthOperator<D> for LinearGrowth {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         let (small, large) = (growth.small.config(), growth.large.config());
-        check_growth(small, large)?;
+        check_shapes(small, large)?;
         self.check_depth(small, large)?;
         let fresh = growth.large.fresh(growth.device, growth.seed)?;
         let sources = SmallParameters::new(growth.parameters);

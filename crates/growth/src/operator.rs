@@ -3,6 +3,7 @@
 use crate::Result;
 use ligo_kernels::{GradTape, Kernels};
 use ligo_models::{Model, Parameters};
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 /// What an operator works on.
@@ -27,6 +28,28 @@ pub trait GrowthOperator<D: Kernels>: Debug + Send + Sync {
     /// # Errors
     /// [`crate::GrowthError::Sizes`] where the two models do not go together.
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>>;
+
+    /// The optimiser's state of the large model from that of the small one, by the maps that [`GrowthOperator::grow`] takes for the
+    /// same `growth`; none where the operator has no maps for it (it is not linear, or fills in what it likes).
+    ///
+    /// # Errors
+    /// As [`GrowthOperator::grow`].
+    fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
+        let _ = (growth, moments);
+        Ok(None)
+    }
+}
+
+/// What AdamW remembers of the gradients of a model's weights.
+#[derive(Debug, Clone)]
+pub struct Moments<D: Kernels> {
+    /// m: the running mean of each weight's gradient. It grows as gradients do: where copies share what one weight did, each gets
+    /// its share.
+    pub first: Parameters<D>,
+    /// v: the running mean of its square. It grows by the squares of the same factors.
+    pub second: Parameters<D>,
+    /// Steps that they have seen, for the correction of their bias.
+    pub steps: u64,
 }
 
 /// FLOPs of turning the small weights into the large ones once; a multiply-add counts as 2.
@@ -73,4 +96,43 @@ pub trait Learner<D: Kernels>: Debug + Send {
     /// # Errors
     /// As [`Learner::expand`].
     fn materialise(&self) -> Result<Parameters<D>>;
+
+    /// For each factor its learning rate as a multiple of the operator's: 1 but where some factors have a rate of their own.
+    fn rates(&self) -> Vec<f32> {
+        vec![1.0; self.factors().tensors().len()]
+    }
+
+    /// The optimiser's state of the large model from that of the small one by the factors as they stand; none where the operator
+    /// has no maps for it.
+    ///
+    /// # Errors
+    /// As [`Learner::expand`].
+    fn grow_moments(&self, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
+        let _ = moments;
+        Ok(None)
+    }
+
+    /// What a researcher wants to know of the factors as they stand.
+    ///
+    /// # Errors
+    /// As [`Learner::expand`].
+    fn diagnostics(&self) -> Result<Vec<FactorDiagnostics>> {
+        Ok(Vec::new())
+    }
+}
+
+/// What has become of one factor of a learned operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactorDiagnostics {
+    /// Its name: `B.embed`, `w.attn.c_attn`, …
+    pub name: String,
+    /// How far it moved from its start, ‖F − F₀‖ / ‖F₀‖ (Frobenius); the plain distance where it started at 0.
+    pub moved: f64,
+    /// Singular values of a width factor as it is applied (`[I; C]` whole), largest first; empty for a depth factor.
+    pub singular_values: Vec<f64>,
+    /// exp of the entropy of the singular values divided by their sum (Roy & Vetterli 2007): how many directions it uses; 0 for a
+    /// depth factor.
+    pub effective_rank: f64,
+    /// w of a depth factor, a row for each large layer and in it a weight for each small one; empty for a width factor.
+    pub depth_weights: Vec<Vec<f32>>,
 }

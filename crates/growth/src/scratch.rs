@@ -1,6 +1,6 @@
 //! The built-in method that grows nothing.
 
-use crate::{Method, Recipe, Result, Stage, Start, Task, parse_options};
+use crate::{Axes, Guarantee, Method, Recipe, Result, Stage, Start, Task, parse_options};
 use ligo_kernels::Kernels;
 use serde::Deserialize;
 
@@ -28,5 +28,13 @@ impl<D: Kernels> Method<D> for Scratch {
             start: Start::Random(task.large.clone().into()),
             stages: vec![Stage::train("train", 0..task.steps)],
         })
+    }
+
+    fn axes(&self) -> Axes {
+        Axes { width: "fresh", depth: "fresh" }
+    }
+
+    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+        Ok(Guarantee::Nothing("nothing of the small model is in it".into()))
     }
 }

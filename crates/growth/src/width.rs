@@ -1,6 +1,7 @@
 //! A width growth: one pair of expansions for each space that grows.
 
-use crate::{Expansion, Result, check_growth};
+use crate::sizes::check_shapes;
+use crate::{Expansion, Result};
 use ligo_models::{Family, ModelConfig, Role, Space, SpaceSize};
 use std::collections::BTreeMap;
 
@@ -75,13 +76,13 @@ impl WidthMap {
     /// `Context` is not asked for: where query heads share value heads, each follows the map of its value head.
     ///
     /// # Errors
-    /// As [`check_growth`]; whatever `map` reports; [`crate::GrowthError::Map`] if a map of values does not fit them.
+    /// As [`crate::check_growth`], but that ε may differ; whatever `map` reports; [`crate::GrowthError::Map`] if a map of values does not fit them.
     pub fn per_space(
         small: &ModelConfig,
         large: &ModelConfig,
         mut map: impl FnMut(Space, SpaceSize, SpaceSize) -> Result<SpaceMap>,
     ) -> Result<Self> {
-        check_growth(small, large)?;
+        check_shapes(small, large)?;
         let talking = |l| small.family == Family::Cait && l < small.num_hidden_layers;
         let in_layer = |l| {
             let heads = talking(l).then_some(Space::Heads(l));

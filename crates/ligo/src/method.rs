@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::{LigoOperator, LigoOptions};
-use ligo_growth::{Action, Method, Recipe, Result, Stage, Start, Task};
+use ligo_growth::{Action, Axes, Guarantee, Method, Recipe, Result, Stage, Start, Task};
 use ligo_kernels::Kernels;
 use ligo_models::Model;
 use std::sync::Arc;
@@ -34,5 +34,13 @@ impl<D: Kernels> Method<D> for Ligo {
             start: Start::Small,
             stages: vec![Stage { name: "learn-operator".into(), action: learn }, Stage::train("train", 0..task.steps)],
         })
+    }
+
+    fn axes(&self) -> Axes {
+        Axes { width: "learnt", depth: "learnt" }
+    }
+
+    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+        Ok(Guarantee::Nothing("its factors are learnt on the loss".into()))
     }
 }

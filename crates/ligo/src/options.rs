@@ -1,6 +1,6 @@
 //! The options of `ligo` in an experiment file, and their bounds.
 
-use ligo_growth::{GrowthError, OperatorTraining, Result, Task, parse_options};
+use ligo_growth::{GrowthError, OperatorTraining, RateDecay, Result, Task, parse_options};
 use serde::Deserialize;
 
 /// What an experiment file may say about LiGO; every key has a default.
@@ -143,7 +143,10 @@ impl LigoOptions {
             steps: self.steps.unwrap_or(if task.steps < 2_000 { 40 } else { 100 }),
             learning_rate: self.learning_rate,
             warmup_steps: self.warmup_steps,
+            decay: RateDecay::Constant,
             weight_decay: self.weight_decay,
+            batch_size: None,
+            dropout: true,
         }
     }
 

@@ -29,6 +29,15 @@ pub(crate) enum Mlp {
     Gated { gate: Linear, up: Linear, output: Linear },
 }
 
+impl Mlp {
+    /// The map that hands its result to the residual stream.
+    pub(crate) fn output(&self) -> Linear {
+        match *self {
+            Self::Plain { output, .. } | Self::Gated { output, .. } => output,
+        }
+    }
+}
+
 /// Attention and MLP, each with its norm and, in CaiT, its LayerScale.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {

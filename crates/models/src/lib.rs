@@ -68,8 +68,10 @@ mod layers;
 mod model;
 mod network;
 mod parameters;
+mod part;
 mod pass;
 mod rope;
+mod route;
 mod space;
 mod spec;
 
@@ -78,7 +80,9 @@ pub use config::{Activation, Family, Head, ModelConfig, Naming};
 pub use error::ModelError;
 pub use model::Model;
 pub use parameters::Parameters;
+pub use part::Part;
 pub use rope::{Llama3, Longrope, RopeScaling, Yarn};
+pub use route::{KeptTokens, Route};
 pub use space::{Space, SpaceKind, SpaceSize};
 pub use spec::{Axis, Init, ParamSpec, Role};
 

@@ -4,7 +4,7 @@ use crate::families;
 use crate::network::Network;
 use crate::pass::{Generating, Pass};
 use crate::rope::Tables;
-use crate::{Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Result, fresh};
+use crate::{Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Part, Result, fresh};
 use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub struct Model {
     config: ModelConfig,
     specs: Arc<[ParamSpec]>,
+    parts: Vec<Part>,
     network: Network,
 }
 
@@ -24,7 +25,7 @@ impl Model {
     pub fn new(config: ModelConfig) -> Result<Self> {
         config.check()?;
         let (specs, network) = families::declare(&config);
-        Ok(Self { config, specs: specs.into(), network })
+        Ok(Self { config, parts: network.parts(specs.len()), specs: specs.into(), network })
     }
 
     /// What it was built from.
@@ -35,6 +36,16 @@ impl Model {
     /// Its parameters, in the order of the Hub's checkpoints: embeddings, layers from the first to the last, head.
     pub fn specs(&self) -> &Arc<[ParamSpec]> {
         &self.specs
+    }
+
+    /// What parameter number `index` of [`Model::specs`] is in the model; [`Part::Other`] beyond the last one.
+    pub fn part(&self, index: usize) -> Part {
+        self.parts.get(index).copied().unwrap_or_default()
+    }
+
+    /// Whether norms stand behind the residual sums (BERT, RoBERTa) instead of before attention and MLP.
+    pub fn is_post_norm(&self) -> bool {
+        self.network.is_post_norm()
     }
 
     /// Number of weights; a tied matrix counts once.

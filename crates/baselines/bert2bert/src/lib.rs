@@ -43,19 +43,17 @@
 //! # }
 //! ```
 
-mod maps;
-
 #[cfg(test)]
 mod tests;
 
-pub use maps::Draw;
+pub use ligo_growth::Draw;
 
 use ligo_growth::{
-    DepthMap, Growth, GrowthError, GrowthOperator, LinearGrowth, Method, Recipe, Result, Stage, Start, Task,
-    check_growth, parse_options,
+    Axes, DepthMap, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Recipe, Result, Stage, Start, Task,
+    WidthMap, check_growth, check_head_dim, parse_options,
 };
 use ligo_kernels::Kernels;
-use ligo_models::{ModelConfig, Parameters};
+use ligo_models::Parameters;
 use serde::Deserialize;
 
 /// Function-preserving widening, then stacking.
@@ -82,26 +80,29 @@ impl<D: Kernels> Method<D> for Bert2Bert {
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
         let Bert2BertOptions { draw } = parse_options("bert2bert", options)?;
         check_growth(&task.small, &task.large)?;
-        check_heads(&task.small, &task.large)?;
+        check_head_dim("bert2bert", &task.small, &task.large)?;
         let grow = Stage::grow("grow", task.large.clone(), FunctionPreserving { draw });
         Ok(Recipe { start: Start::Small, stages: vec![grow, Stage::train("train", 0..task.steps)] })
     }
-}
 
-/// Heads are copied whole, so they have to be equally long and no fewer.
-fn check_heads(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
-    if small.head_dim() == large.head_dim() {
-        return Ok(());
+    fn axes(&self) -> Axes {
+        Axes { width: "copies, divided by their number (FPI)", depth: "stacking, the remainder from the top" }
     }
-    Err(GrowthError::Sizes {
-        what: "num_attention_heads".into(),
-        found: format!("{} (heads of {})", large.num_attention_heads, large.head_dim()),
-        expected: format!(
-            "heads of {} as in the small model, which bert2bert copies whole: num_attention_heads = hidden_size / {}",
-            small.head_dim(),
-            small.head_dim()
-        ),
-    })
+
+    fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
+        let Bert2BertOptions { draw } = parse_options("bert2bert", options)?;
+        let (small, large) = (&task.small, &task.large);
+        let even = small.hidden_size == large.hidden_size
+            || draw == Draw::Balanced && large.hidden_size.is_multiple_of(small.hidden_size);
+        Ok(match (small.num_hidden_layers == large.num_hidden_layers, even) {
+            (true, true) => Guarantee::Function,
+            (true, false) => Guarantee::Nothing("the norms see unequal numbers of copies".into()),
+            (false, _) => {
+                let depth = DepthMap::stack_then_top(small.num_hidden_layers, large.num_hidden_layers);
+                Guarantee::Layers(depth.layers().unwrap_or_default())
+            }
+        })
+    }
 }
 
 /// The operator behind [`Bert2Bert`].
@@ -115,8 +116,8 @@ impl<D: Kernels> GrowthOperator<D> for FunctionPreserving {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         let (small, large) = (growth.small.config(), growth.large.config());
         check_growth(small, large)?;
-        check_heads(small, large)?;
-        let width = maps::draw(small, large, self.draw, growth.seed)?;
+        check_head_dim("bert2bert", small, large)?;
+        let width = WidthMap::copies(small, large, self.draw, growth.seed)?;
         let depth = DepthMap::stack_then_top(small.num_hidden_layers, large.num_hidden_layers);
         LinearGrowth { width, depth }.grow(growth)
     }

@@ -41,8 +41,8 @@
 //! ```
 
 use ligo_growth::{
-    DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, Method, Recipe, Result, SpaceMap, Stage, Start, Task,
-    WidthMap, check_growth, parse_options,
+    Axes, DepthMap, Expansion, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Recipe, Result, SpaceMap,
+    Stage, Start, Task, WidthMap, check_growth, parse_options,
 };
 use ligo_kernels::Kernels;
 use ligo_models::Parameters;
@@ -74,6 +74,15 @@ impl<D: Kernels> Method<D> for DirectCopy {
         check_growth(&task.small, &task.large)?;
         let grow = Stage::grow("grow", task.large.clone(), CornerCopy);
         Ok(Recipe { start: Start::Small, stages: vec![grow, Stage::train("train", 0..task.steps)] })
+    }
+
+    fn axes(&self) -> Axes {
+        Axes { width: "the small block, fresh values around it", depth: "stacking" }
+    }
+
+    fn guarantee(&self, _: &toml::Table, task: &Task) -> Result<Guarantee> {
+        let depth = DepthMap::stack(task.small.num_hidden_layers, task.large.num_hidden_layers);
+        Ok(Guarantee::Layers(depth.layers().unwrap_or_default()))
     }
 }
 

@@ -48,7 +48,7 @@ fn the_recipe_grows_and_trains_in_full() {
     assert_eq!(recipe.start, Start::Small);
     let [grow, train] = &recipe.stages[..] else { panic!("two stages") };
     assert!(matches!(&grow.action, Action::Grow { to, .. } if *to == task.large));
-    assert!(matches!(train.action, Action::Train { steps: 600, schedule_from: 0 }));
+    assert!(matches!(train.action, Action::Train { steps: 600, schedule_from: 0, .. }));
 }
 
 #[test]

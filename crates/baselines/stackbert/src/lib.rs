@@ -44,7 +44,9 @@ mod tests;
 
 pub use options::StackBertOptions;
 
-use ligo_growth::{DepthMap, LinearGrowth, Method, Recipe, Result, Stage, Start, Task, WidthMap, parse_options};
+use ligo_growth::{
+    Axes, DepthMap, Guarantee, LinearGrowth, Method, Recipe, Result, Stage, Start, Task, WidthMap, parse_options,
+};
 use ligo_kernels::Kernels;
 use ligo_models::ModelConfig;
 
@@ -80,5 +82,13 @@ impl<D: Kernels> Method<D> for StackBert {
         }
         // There is a first stage: `resolve` gives one more than there are doublings.
         Ok(Recipe { start: Start::Random(of_depth(schedule[0].0).into()), stages })
+    }
+
+    fn axes(&self) -> Axes {
+        Axes { width: "full from the start", depth: "stacking, doubling by doubling" }
+    }
+
+    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+        Ok(Guarantee::Nothing("it starts from a shallow model of its own".into()))
     }
 }

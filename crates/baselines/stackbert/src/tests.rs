@@ -23,7 +23,7 @@ fn outline(recipe: &Recipe<Cpu>) -> (usize, Vec<(usize, u64, u64)>) {
     for stage in &recipe.stages {
         match &stage.action {
             Action::Grow { to, .. } => layers = to.num_hidden_layers,
-            Action::Train { steps, schedule_from } => trained.push((layers, *schedule_from, *steps)),
+            Action::Train { steps, schedule_from, .. } => trained.push((layers, *schedule_from, *steps)),
             Action::Learn { .. } => panic!("stacking learns nothing"),
         }
     }

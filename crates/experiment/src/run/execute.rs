@@ -191,7 +191,7 @@ impl<D: Kernels> StageRun<'_, D> {
         match &self.stage.action {
             Action::Grow { to, operator } => self.grow(current, to, operator.as_ref()).map(Some),
             Action::Learn { to, operator, training } => self.learn(current, to, operator.as_ref(), training),
-            Action::Train { steps, schedule_from } => self.train(current, *steps, *schedule_from),
+            Action::Train { steps, schedule_from, .. } => self.train(current, *steps, *schedule_from),
         }
     }
 

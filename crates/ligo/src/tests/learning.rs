@@ -2,7 +2,7 @@
 
 use super::{Pair, batch, config};
 use crate::{Ligo, LigoOperator};
-use ligo_growth::{Action, GrowthError, LearnedOperator, Method, OperatorTraining, Start, Task};
+use ligo_growth::{Action, GrowthError, LearnedOperator, Method, OperatorTraining, RateDecay, Start, Task};
 use ligo_kernels::{AdamW, AdamWParameter, Cpu, GradTape, Kernels, gradients_for};
 use ligo_models::{Family, Mode};
 
@@ -75,9 +75,17 @@ fn the_recipe_learns_the_operator_for_longer_on_a_longer_run_and_then_trains_in_
         assert_eq!((learn.name.as_str(), train.name.as_str()), ("learn-operator", "train"));
         let Action::Learn { to, training, .. } = &learn.action else { panic!("learns") };
         assert_eq!(*to, task.large);
-        let published = OperatorTraining { steps: expected, learning_rate: 1e-3, warmup_steps: 10, weight_decay: 0.0 };
+        let published = OperatorTraining {
+            steps: expected,
+            learning_rate: 1e-3,
+            warmup_steps: 10,
+            decay: RateDecay::Constant,
+            weight_decay: 0.0,
+            batch_size: None,
+            dropout: true,
+        };
         assert_eq!(*training, published);
-        assert!(matches!(train.action, Action::Train { steps: s, schedule_from: 0 } if s == steps));
+        assert!(matches!(train.action, Action::Train { steps: s, schedule_from: 0, .. } if s == steps));
     }
 }
 

@@ -1,6 +1,9 @@
-//! The index maps: which small coordinate (or head) each large one copies.
+//! Widening by copies (Net2Net, FPI): which small coordinate, or head, each large one copies.
+//!
+//! Each space has an index map g, the identity on the old range and drawn beyond. Whoever makes a copied coordinate makes it as
+//! often as it is there, whoever reads it divides by the number of copies ([`SpaceMap::duplicating`]).
 
-use ligo_growth::{Result, SpaceMap, WidthMap};
+use crate::{GrowthError, Result, SpaceMap, WidthMap};
 use ligo_models::{ModelConfig, Space};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -19,8 +22,36 @@ pub enum Draw {
     Balanced,
 }
 
-/// One map for the residual stream; for each layer one for its heads and one for its MLP.
-pub(crate) fn draw(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<WidthMap> {
+/// Checks that heads can be copied whole: they are equally long in both models.
+///
+/// # Errors
+/// [`GrowthError::Sizes`] that names the number of heads which would do.
+pub fn check_head_dim(method: &str, small: &ModelConfig, large: &ModelConfig) -> Result<()> {
+    let (from, to) = (small.head_dim(), large.head_dim());
+    if from == to {
+        return Ok(());
+    }
+    Err(GrowthError::Sizes {
+        what: "num_attention_heads".into(),
+        found: format!("{} (heads of {to})", large.num_attention_heads),
+        expected: format!(
+            "heads of {from} as in the small model, which {method} copies whole: num_attention_heads = hidden_size / {from}"
+        ),
+    })
+}
+
+impl WidthMap {
+    /// FPI's maps: one for the residual stream, for each layer one for its heads and one for its MLP. Heads have to be equally long
+    /// ([`check_head_dim`]).
+    ///
+    /// # Errors
+    /// As [`WidthMap::per_space`].
+    pub fn copies(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<Self> {
+        copies(small, large, draw, seed)
+    }
+}
+
+fn copies(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<WidthMap> {
     let mut rng = StdRng::seed_from_u64(seed);
     let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
     let (value_heads, large_value_heads) = (small.num_key_value_heads(), large.num_key_value_heads());

@@ -1,0 +1,32 @@
+//! Which part of a model a training step goes through: whole layers or tokens left out, lower layers that only run forward.
+//!
+//! Plain data; what chooses it (a schedule, a draw) is the trainer's.
+
+use std::ops::Range;
+
+/// The part of a model that a training step goes through; the default is all of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Route {
+    /// Layers below this one, and with more than 0 the embeddings too, only run forward: nothing of them is recorded, so they cost
+    /// no backward and get no gradient from what lies above.
+    pub recorded_from: usize,
+    /// The blocks end after so many, and the final norm and the head stand on the last of them; none: all.
+    pub until: Option<usize>,
+    /// For each layer the probability with which it was kept, by which its branches are divided, or 0 if it is left out and its
+    /// input passes by unchanged. Empty: every layer is there as it is.
+    pub kept_layers: Vec<f32>,
+    /// Tokens that alone go through some layers.
+    pub kept_tokens: Option<KeptTokens>,
+    /// A weight, 0 to 1, for each coordinate of the residual stream in the statistics of every norm over it: mean
+    /// `Σ c x / Σ c`, variance (or mean square) likewise. None: all alike.
+    pub norm_weights: Option<Vec<f32>>,
+}
+
+/// Tokens that go through the layers `layers`; the others skip those and come back behind them as they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptTokens {
+    /// The layers.
+    pub layers: Range<usize>,
+    /// `[batch, kept]`, row by row: the places in its sequence of each token that is kept, in rising order.
+    pub places: Vec<u32>,
+}
