@@ -17,6 +17,7 @@ use std::fmt::Debug;
 /// # Errors
 /// [`GrowthError::Sizes`] for the first size that does not fit.
 pub fn check_growth(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
+    check_shapes(small, large)?;
     let eps = |config: &ModelConfig| config.layer_norm_eps();
     if eps(small) != eps(large) {
         return Err(GrowthError::Sizes {
@@ -25,7 +26,7 @@ pub fn check_growth(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
             expected: format!("{}, as in the small model", eps(small)),
         });
     }
-    check_shapes(small, large)
+    Ok(())
 }
 
 /// As [`check_growth`], but that ε may differ: a method may have to change it where the norms see another variance.
