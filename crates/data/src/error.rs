@@ -73,8 +73,8 @@ pub enum DataError {
         nearest: Option<String>,
     },
 
-    /// The text column holds something else than text.
-    #[error("{}: column `{column}` has type {found}, expected text (Utf8, LargeUtf8 or Utf8View)", path.display())]
+    /// A column holds something else than it should.
+    #[error("{}: column `{column}` has type {found}, expected {expected}", path.display())]
     ColumnType {
         /// The file.
         path: PathBuf,
@@ -82,6 +82,56 @@ pub enum DataError {
         column: String,
         /// Its Arrow type.
         found: String,
+        /// The types that would do.
+        expected: &'static str,
+    },
+
+    /// No column has one of the names by which images or their labels are looked for.
+    #[error("{}: no column {}, found the columns {}{}", path.display(), quoted(tried), quoted(found), if *text { TEXT } else { "" })]
+    NoneOfColumns {
+        /// The file.
+        path: PathBuf,
+        /// The names that were looked for.
+        tried: Vec<String>,
+        /// The columns that are there.
+        found: Vec<String>,
+        /// Whether images were looked for and all there is is text.
+        text: bool,
+    },
+
+    /// One row holds what cannot be used.
+    #[error("{}: row {row}, column `{column}`: found {found}, expected {expected}", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The row in the file, counted from 0.
+        row: u64,
+        /// The column.
+        column: String,
+        /// What is there, or what the decoder says of it.
+        found: String,
+        /// What would do.
+        expected: String,
+    },
+
+    /// Files of images without a row.
+    #[error("{files}: no rows, expected at least one image")]
+    NoImages {
+        /// The files.
+        files: String,
+    },
+
+    /// A checkpoint's file that says how images are prepared says something that cannot be followed.
+    #[error("{}: {key} = {found}, expected {expected}", path.display())]
+    Preprocessing {
+        /// `preprocessor_config.json` or `config.json`.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What would do.
+        expected: String,
     },
 
     /// Files without a single text: no rows, or nulls only.
@@ -152,6 +202,9 @@ impl From<ligo_files::FileError> for DataError {
         Self::Io { action: error.action, path: error.path, source: error.source }
     }
 }
+
+/// Said where a model of images is given text.
+const TEXT: &str = "; this is text, which a model of images does not read: give Parquet with images and labels";
 
 fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 20;

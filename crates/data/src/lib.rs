@@ -1,4 +1,4 @@
-//! Text, from Parquet files to the batches that a language model trains on.
+//! Text (and [`images`]), from Parquet files to the batches that a language model trains on.
 //!
 //! | step | type | what it does |
 //! |---|---|---|
@@ -8,7 +8,8 @@
 //! | cut | [`Blocks`] | stretches of one length |
 //! | batch | [`CausalBatches`], [`MaskedBatches`] | shuffled, with targets; both are [`Batches`] |
 //!
-//! [`crate_docs`] makes a corpus that needs no download. This crate knows nothing of models: a [`Batch`] is plain data.
+//! [`crate_docs`] makes a corpus that needs no download. [`images`] does for images what this does for text. This crate
+//! knows nothing of models: a [`Batch`] is plain data.
 //!
 //! **What depends on what.** Tokeniser and token file are kept in a cache directory under names that are hashes of what
 //! they were made from (the bytes of the Parquet files, the column, the options, the tokeniser), so nothing stale is ever
@@ -51,12 +52,14 @@ mod causal;
 mod corpus;
 pub mod crate_docs;
 mod error;
+pub mod images;
 mod masked;
 mod parquet_file;
 mod parquet_write;
 mod permutation;
 mod random;
 mod source;
+mod text_file;
 mod texts;
 mod token_file;
 mod tokenizer;

@@ -1,9 +1,8 @@
-//! One Parquet file of text: opened, checked, and read a row group at a time. Not a general Parquet reader.
+//! One Parquet file: opened, its footer read, and read a row group at a time. What its columns hold is the affair of
+//! [`TextFile`](crate::text_file::TextFile) and of the images' columns. Not a general Parquet reader.
 
 use crate::DataError;
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, LargeStringArray};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::Schema;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -13,37 +12,42 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Text decoded at a time, in bytes: what reading costs in memory beside a page of the file.
+/// Decoded at a time, in bytes: what reading costs in memory beside a page of the file.
 const BATCH_BYTES: u64 = 4 << 20;
 const LARGEST_BATCH_ROWS: u64 = 8192;
 
-/// An open file whose column was found and holds text.
+/// An open file.
 #[derive(Debug)]
-pub(crate) struct TextFile {
-    path: PathBuf,
+pub(crate) struct ParquetFile {
+    pub(crate) path: PathBuf,
     bytes: u64,
     file: File,
     metadata: ArrowReaderMetadata,
-    /// Index of the column among the roots of the schema.
-    column: usize,
 }
 
-impl TextFile {
-    /// Reads the footer and looks for the column.
-    pub(crate) fn open(path: &Path, column: &str) -> Result<Self, DataError> {
+impl ParquetFile {
+    /// Reads the footer.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io("open", path))?;
         let bytes = file.metadata().map_err(DataError::io("read", path))?.len();
-        let in_footer = |source| DataError::Parquet { path: path.to_path_buf(), place: "footer".into(), bytes, source };
-
         // The writer's Arrow schema is left aside: it would only tell Utf8, LargeUtf8, Utf8View or a dictionary of
-        // these, which Parquet stores alike. What the column holds is read from Parquet's own schema.
+        // these, which Parquet stores alike. What a column holds is read from Parquet's own schema.
         let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let in_footer = |source| damaged(path, "footer".into(), bytes, source);
         let metadata = ArrowReaderMetadata::load(&file, plain).map_err(in_footer)?;
-        let index = find_column(metadata.schema(), column, path)?;
-        let schema = with_large_text(metadata.schema(), index);
+        Ok(Self { path: path.to_path_buf(), bytes, file, metadata })
+    }
+
+    /// Reads the columns as `schema` says from now on.
+    pub(crate) fn read_as(&mut self, schema: Schema) -> Result<(), DataError> {
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-        let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(in_footer)?;
-        Ok(Self { path: path.to_path_buf(), bytes, file, metadata, column: index })
+        let metadata = ArrowReaderMetadata::try_new(self.metadata.metadata().clone(), options);
+        self.metadata = metadata.map_err(|source| self.damaged("footer".into(), source))?;
+        Ok(())
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        self.metadata.schema()
     }
 
     /// Rows, nulls counted.
@@ -59,87 +63,59 @@ impl TextFile {
         u64::try_from(self.metadata.metadata().row_group(row_group).num_rows()).unwrap_or(0)
     }
 
-    /// Starts to read a row group.
-    pub(crate) fn read(&self, row_group: usize) -> Result<RowGroup, DataError> {
-        let place = || format!("row group {row_group}");
+    /// Starts to read a row group: of the columns at `roots`, roots of the schema, the leaves that `wanted` holds of.
+    pub(crate) fn read(
+        &self,
+        row_group: usize,
+        roots: &[usize],
+        wanted: impl Fn(&[String]) -> bool,
+    ) -> Result<ParquetRecordBatchReader, DataError> {
         let file = self.file.try_clone().map_err(DataError::io("open", &self.path))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), [self.column]);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(mask)
+        let descriptor = self.metadata.parquet_schema();
+        let leaves = (0..descriptor.num_columns()).filter(|&leaf| {
+            roots.contains(&descriptor.get_column_root_idx(leaf)) && wanted(descriptor.column(leaf).path().parts())
+        });
+        let leaves: Vec<usize> = leaves.collect();
+        let batch_rows = self.batch_rows(row_group, &leaves);
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            .with_projection(ProjectionMask::leaves(descriptor, leaves))
             .with_row_groups(vec![row_group])
-            .with_batch_size(self.batch_rows(row_group))
+            .with_batch_size(batch_rows)
             .build()
-            .map_err(|source| self.damaged(place(), source))?;
-        Ok(RowGroup { reader, row_group, row: 0 })
+            .map_err(|source| self.damaged(format!("row group {row_group}"), source))
     }
 
-    /// Rows of about [`BATCH_BYTES`] of text, by what the footer says of the row group.
-    fn batch_rows(&self, row_group: usize) -> usize {
+    /// Rows of about [`BATCH_BYTES`], by what the footer says of the row group.
+    fn batch_rows(&self, row_group: usize, leaves: &[usize]) -> usize {
         let group = self.metadata.metadata().row_group(row_group);
-        let root = self.metadata.parquet_schema().root_schema().get_fields()[self.column].name();
-        let bytes: u64 = group
-            .columns()
-            .iter()
-            .filter(|column| column.column_path().parts().first().is_some_and(|part| part == root))
-            .map(|column| u64::try_from(column.uncompressed_size()).unwrap_or(0))
-            .sum();
+        let bytes = |leaf: &usize| u64::try_from(group.column(*leaf).uncompressed_size()).unwrap_or(0);
+        let bytes = leaves.iter().map(bytes).fold(0, u64::saturating_add);
         let bytes_per_row = bytes.div_ceil(self.rows_in(row_group).max(1)).max(1);
         (BATCH_BYTES / bytes_per_row).clamp(1, LARGEST_BATCH_ROWS) as usize
     }
 
-    fn damaged(&self, place: String, source: ParquetError) -> DataError {
-        DataError::Parquet { path: self.path.clone(), place, bytes: self.bytes, source }
+    /// The error for contents that cannot be decoded.
+    pub(crate) fn damaged(&self, place: String, source: ParquetError) -> DataError {
+        damaged(&self.path, place, self.bytes, source)
     }
 }
 
-/// A row group that is being read.
-pub(crate) struct RowGroup {
-    reader: ParquetRecordBatchReader,
-    row_group: usize,
-    row: usize,
+fn damaged(path: &Path, place: String, bytes: u64, source: ParquetError) -> DataError {
+    DataError::Parquet { path: path.to_path_buf(), place, bytes, source }
 }
 
-impl RowGroup {
-    /// The next batch of the column; none at the end. `file` is the one that this came from, for messages.
-    pub(crate) fn next_batch(&mut self, file: &TextFile) -> Result<Option<LargeStringArray>, DataError> {
-        let place = || format!("row group {}, after row {}", self.row_group, self.row);
-        let Some(batch) = self.reader.next() else { return Ok(None) };
-        let batch = batch.map_err(|error| file.damaged(place(), error.into()))?;
-        let Some(texts) = batch.column(0).as_string_opt::<i64>() else {
-            let found = batch.column(0).data_type().to_string();
-            return Err(file.damaged(place(), ParquetError::General(format!("decoded to {found} instead of text"))));
-        };
-        self.row += texts.len();
-        Ok(Some(texts.clone()))
-    }
+/// The index of the column `name` among the roots of the schema of `path`.
+pub(crate) fn find_column(schema: &Schema, name: &str, path: &Path) -> Result<usize, DataError> {
+    schema.index_of(name).map_err(|_| {
+        let found = column_names(schema);
+        let nearest = nearest(name, &found).map(str::to_owned);
+        DataError::MissingColumn { path: path.to_path_buf(), column: name.to_owned(), found, nearest }
+    })
 }
 
-fn find_column(schema: &Schema, column: &str, path: &Path) -> Result<usize, DataError> {
-    let Ok(index) = schema.index_of(column) else {
-        let found: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let nearest = nearest(column, &found).map(str::to_owned);
-        return Err(DataError::MissingColumn { path: path.to_path_buf(), column: column.to_owned(), found, nearest });
-    };
-    match schema.field(index).data_type() {
-        DataType::Utf8 => Ok(index),
-        other => {
-            Err(DataError::ColumnType { path: path.to_path_buf(), column: column.to_owned(), found: other.to_string() })
-        }
-    }
-}
-
-/// The same schema with 64-bit offsets for one column, so that no batch of long texts can overflow them.
-fn with_large_text(schema: &Schema, column: usize) -> Schema {
-    let fields: Vec<_> = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(index, field)| match index == column {
-            true => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
-            false => field.clone(),
-        })
-        .collect();
-    Schema::new_with_metadata(fields, schema.metadata().clone())
+/// The columns of a file.
+pub(crate) fn column_names(schema: &Schema) -> Vec<String> {
+    schema.fields().iter().map(|field| field.name().clone()).collect()
 }
 
 /// The name most like `wanted`, if one is like it at all.

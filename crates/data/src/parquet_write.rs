@@ -1,8 +1,8 @@
-//! Text into Parquet: zstd, plain string columns, the Hub's schema. The same rows give the same bytes.
+//! Columns into Parquet: zstd, the Hub's schemas; text as plain string columns. The same rows give the same bytes.
 
 use crate::DataError;
 use arrow_array::{ArrayRef, LargeStringArray, RecordBatch};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use ligo_files::replace_file;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const ROW_GROUP_ROWS: usize = 32_768;
-const BATCH_ROWS: usize = 4096;
+pub(crate) const BATCH_ROWS: usize = 4096;
 
 /// Writes `rows` as the only column of the Parquet file at `path`, which is replaced as a whole or not at all. Missing
 /// directories are made.
@@ -27,20 +27,29 @@ pub fn write_text_parquet<R: AsRef<str>>(path: &Path, column: &str, rows: &[R]) 
 
 /// Writes columns of one length side by side.
 pub(crate) fn write_columns(path: &Path, columns: &[(&str, &[&str])]) -> Result<(), DataError> {
-    let failed = |source| DataError::ParquetWrite { path: path.to_path_buf(), source };
     let fields: Vec<Field> = columns.iter().map(|(name, _)| Field::new(*name, DataType::LargeUtf8, false)).collect();
     let schema = Arc::new(Schema::new(fields));
     let rows = columns.first().map_or(0, |(_, rows)| rows.len());
+    let batches = (0..rows).step_by(BATCH_ROWS).map(|start| {
+        let end = (start + BATCH_ROWS).min(rows);
+        let arrays =
+            columns.iter().map(|(_, rows)| Arc::new(LargeStringArray::from_iter_values(&rows[start..end])) as ArrayRef);
+        RecordBatch::try_new(schema.clone(), arrays.collect())
+    });
+    write_batches(path, schema.clone(), batches)
+}
 
+/// Writes batches of one schema one after the other.
+pub(crate) fn write_batches(
+    path: &Path,
+    schema: Arc<Schema>,
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+) -> Result<(), DataError> {
+    let failed = |source| DataError::ParquetWrite { path: path.to_path_buf(), source };
     replace_file(path, |file: &mut File| {
-        let mut writer = ArrowWriter::try_new_with_options(file, schema.clone(), options()).map_err(failed)?;
-        for start in (0..rows).step_by(BATCH_ROWS) {
-            let end = (start + BATCH_ROWS).min(rows);
-            let arrays = columns
-                .iter()
-                .map(|(_, rows)| Arc::new(LargeStringArray::from_iter_values(&rows[start..end])) as ArrayRef);
-            let batch = RecordBatch::try_new(schema.clone(), arrays.collect()).map_err(|error| failed(error.into()))?;
-            writer.write(&batch).map_err(failed)?;
+        let mut writer = ArrowWriter::try_new_with_options(file, schema, options()).map_err(failed)?;
+        for batch in batches {
+            writer.write(&batch.map_err(|error| failed(error.into()))?).map_err(failed)?;
         }
         writer.close().map_err(failed)?;
         Ok(())

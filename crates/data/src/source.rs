@@ -1,7 +1,7 @@
 //! Which text: one or many Parquet files and the column that holds it. Opening checks all of them; reading is
 //! [`Texts`](crate::Texts)' part.
 
-use crate::parquet_file::TextFile;
+use crate::text_file::TextFile;
 use crate::{DataError, Texts};
 use std::fs;
 use std::io;
@@ -49,22 +49,7 @@ impl TextSource {
     /// # Errors
     /// As for [`open`](Self::open), as far as the files' names go.
     pub fn resolve(&self) -> Result<Vec<PathBuf>, DataError> {
-        let mut files = Vec::new();
-        for path in &self.files {
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => files.extend(parquet_files_in(path)?),
-                Ok(_) => files.push(path.clone()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    let expected = "a Parquet file or a directory of Parquet files";
-                    return Err(DataError::Missing { path: path.clone(), expected });
-                }
-                Err(error) => return Err(DataError::io("read", path)(error)),
-            }
-        }
-        if files.is_empty() {
-            return Err(DataError::NoFiles { place: "the list of files".to_owned() });
-        }
-        Ok(files)
+        resolve(&self.files)
     }
 
     /// A hash of the files' bytes, their order, and the column: equal for equal text wherever the files lie.
@@ -72,23 +57,36 @@ impl TextSource {
     /// # Errors
     /// A file that is missing or cannot be read.
     pub fn content_hash(&self) -> Result<blake3::Hash, DataError> {
-        let mut all = blake3::Hasher::new();
-        all.update(b"ligo text source 1");
-        for path in self.resolve()? {
-            all.update(hash_file(&path)?.as_bytes());
-        }
-        all.update(self.column.as_bytes());
-        Ok(all.finalize())
+        hash_files("ligo text source 1", &self.resolve()?, &[&self.column])
     }
 
     /// The files as they are named in messages.
     pub(crate) fn name(&self) -> String {
-        match self.files.as_slice() {
-            [] => "(no files)".to_owned(),
-            [file] => file.display().to_string(),
-            [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        name(&self.files)
+    }
+}
+
+/// The files meant by `paths`, in reading order: directories are replaced by the Parquet files in them.
+///
+/// # Errors
+/// No files, or one that is missing.
+pub(crate) fn resolve(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+    let mut files = Vec::new();
+    for path in paths {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => files.extend(parquet_files_in(path)?),
+            Ok(_) => files.push(path.clone()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let expected = "a Parquet file or a directory of Parquet files";
+                return Err(DataError::Missing { path: path.clone(), expected });
+            }
+            Err(error) => return Err(DataError::io("read", path)(error)),
         }
     }
+    if files.is_empty() {
+        return Err(DataError::NoFiles { place: "the list of files".to_owned() });
+    }
+    Ok(files)
 }
 
 fn parquet_files_in(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
@@ -106,6 +104,31 @@ fn parquet_files_in(directory: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Files as they are named in messages.
+pub(crate) fn name(files: &[PathBuf]) -> String {
+    match files {
+        [] => "(no files)".to_owned(),
+        [file] => file.display().to_string(),
+        [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+    }
+}
+
+/// A hash of the bytes of `files`, their order, what they are read as and which columns.
+///
+/// # Errors
+/// A file that is missing or cannot be read.
+pub(crate) fn hash_files(kind: &str, files: &[PathBuf], columns: &[&str]) -> Result<blake3::Hash, DataError> {
+    let mut all = blake3::Hasher::new();
+    all.update(kind.as_bytes());
+    for path in files {
+        all.update(hash_file(path)?.as_bytes());
+    }
+    for column in columns {
+        all.update(column.as_bytes());
+    }
+    Ok(all.finalize())
 }
 
 /// The hash of a file's bytes.

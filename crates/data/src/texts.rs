@@ -1,7 +1,7 @@
 //! The texts of a [`TextSource`](crate::TextSource), one after the other, with bounded memory.
 
 use crate::DataError;
-use crate::parquet_file::{RowGroup, TextFile};
+use crate::text_file::{RowGroup, TextFile};
 use arrow_array::{Array, LargeStringArray};
 use std::collections::VecDeque;
 

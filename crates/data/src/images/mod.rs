@@ -1,0 +1,59 @@
+//! Images, from Parquet files to the batches that ViT, DeiT and CaiT learn from.
+//!
+//! | step | type | what it does |
+//! |---|---|---|
+//! | read | [`ImageSource`] | the columns of images and of labels of one or many Parquet files, row group by row group |
+//! | keep | [`EncodedImages`] | the images as they were encoded (PNG or JPEG) and their labels, in memory |
+//! | prepare | [`Preprocessing`] | decoded, turned, coloured, resized as Pillow does it, cropped, normalised |
+//! | batch | [`ImageBatches`] | shuffled, with classes |
+//!
+//! As with text, this crate knows nothing of models: an [`ImageBatch`] is plain data, its pixels in the order
+//! `[batch, channel, row, column]` that a model reads, its classes from 0.
+//!
+//! **What depends on what.** An [`ImageBatch`] is a function of the files, the plan's seed and the numbers of step and
+//! micro-batch, whatever the number of threads. Images are not augmented: each is met as it is, once in an epoch.
+//!
+//! **Memory.** The encoded bytes and 12 bytes an image, beside what is decoded for the batch in hand. 60,000 images of
+//! CIFAR are 140 MB; a data set that is larger than memory is not for this module.
+//!
+//! ```
+//! use ligo_data::BatchPlan;
+//! use ligo_data::images::{ImageBatches, ImageSource, Preprocessing, write_image_parquet};
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut png = Vec::new();
+//! # image::RgbImage::new(5, 4).write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)?;
+//! let directory = tempfile::tempdir()?;
+//! let file = directory.path().join("train.parquet");
+//! write_image_parquet(&file, &[(png.clone(), 7), (png, 2)])?;
+//!
+//! let images = Arc::new(ImageSource::new([file]).read()?);
+//! assert_eq!(images.labels(), [7, 2]);
+//!
+//! let (channels, side, classes) = (3, 16, 10);
+//! let plan = BatchPlan { seed: 1, batch_size: 2, micro_batches: 1 };
+//! let batches = ImageBatches::new(images, Preprocessing::new(channels, side)?, classes, plan)?;
+//! let batch = batches.batch(1000, 0)?;
+//! assert_eq!(batch.pixels.len(), 2 * 3 * 16 * 16);
+//! assert_eq!(batch, batches.batch(1000, 0)?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod batches;
+mod columns;
+mod decode;
+mod encoded;
+mod preprocessing;
+mod resample;
+mod settings;
+mod source;
+mod write;
+
+pub use batches::{ImageBatch, ImageBatches};
+pub use encoded::EncodedImages;
+pub use preprocessing::Preprocessing;
+pub use resample::Filter;
+pub use source::ImageSource;
+pub use write::write_image_parquet;
