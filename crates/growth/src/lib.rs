@@ -58,6 +58,7 @@
 //! [`parse_options`], check the sizes with [`check_growth`], return the stages. Then name it in the registry of
 //! `ligo-experiment`. The trainer charges, resumes and reports it like every other method.
 
+mod copied;
 mod copies;
 mod depth;
 mod error;
@@ -67,10 +68,12 @@ mod method;
 mod operator;
 mod options;
 mod scratch;
+mod shares;
 mod sizes;
 pub mod testing;
 mod width;
 
+pub use copied::CopiedGrowth;
 pub use copies::{Draw, check_head_dim};
 pub use depth::DepthMap;
 pub use error::GrowthError;
@@ -83,6 +86,7 @@ pub use method::{
 pub use operator::{ExpansionFlops, FactorDiagnostics, Growth, GrowthOperator, LearnedOperator, Learner, Moments};
 pub use options::parse_options;
 pub use scratch::Scratch;
+pub use shares::share_out;
 pub use sizes::check_growth;
 pub use width::{SpaceMap, WidthMap};
 
