@@ -94,7 +94,7 @@ impl<D: Kernels> Task for Stepper<D> {
         let mut parameters: Vec<AdamWParameter<'_, D>> = Vec::with_capacity(specs.len());
         let weights = self.trained.parameters_mut().tensors_mut().iter_mut();
         for (((weight, first), second), spec) in weights.zip(&mut self.first).zip(&mut self.second).zip(specs.iter()) {
-            parameters.push(AdamWParameter { weight, first, second, decay: spec.decay });
+            parameters.push(AdamWParameter { weight, first, second, decay: spec.decay, rate: 1.0 });
         }
         D::adamw(&mut parameters, &mut self.gradients, &self.job.adamw(self.steps))?;
         Ok(())

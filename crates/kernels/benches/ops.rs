@@ -217,7 +217,7 @@ fn expand_both_axes_and_mix(bencher: Bencher<'_, '_>, size: Size) {
             Cpu::expand_columns(tape, &rows, Input::Differentiable, &factors[..1]).expect("the sizes fit")
         };
         let layers = [grow(tape, &x[0]), grow(tape, &x[1])];
-        Cpu::mix_layers(tape, &layers, &x[3]).expect("the sizes fit")
+        Cpu::mix_layers(tape, &layers, Input::Differentiable, &x[3]).expect("the sizes fit")
     });
 }
 
@@ -236,7 +236,8 @@ fn adamw(bencher: Bencher<'_, '_>, size: Size) {
     };
     bencher.bench_local(|| {
         on_workers(|| {
-            let parameter = AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true };
+            let parameter =
+                AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true, rate: 1.0 };
             Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &config).expect("the sizes fit")
         })
     });

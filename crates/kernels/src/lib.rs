@@ -333,6 +333,9 @@ pub struct AdamWParameter<'a, D: Kernels> {
     pub second: &'a mut Matrix<D>,
     /// Whether the decay applies to it.
     pub decay: bool,
+    /// A multiple of the learning rate, at least 0, for this tensor alone. With 0 the weight and its moments are left as they are,
+    /// and its gradient counts nothing in the global norm.
+    pub rate: f32,
 }
 
 /// The fused, differentiable operations on a device.
@@ -389,6 +392,18 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         residual: &Matrix<Self>,
         norm: Norm<'_, Self>,
     ) -> Result<(Matrix<Self>, Matrix<Self>)>;
+
+    /// A [`Norm`] whose statistics weigh the columns: with weights c, mean `Σ_j c_j x_j / Σ_j c_j` and variance
+    /// `Σ_j c_j (x_j − mean)² / Σ_j c_j`, or the mean square likewise; every column is then normed, those of weight 0 too.
+    /// x `[N, H]`, c `[H]` → `[N, H]`.
+    ///
+    /// The weights are constants, finite and not negative, and some are not 0.
+    fn weighted_norm<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        norm: Norm<'_, Self>,
+        weights: &[f32],
+    ) -> Result<Matrix<Self>>;
 
     /// RMS norms of single heads, see [`HeadNorms`]; values pass through. qkv `[N, (A + 2K)·E]` → the same shape.
     fn head_norms<T: Tape<f32, Self>>(
@@ -461,6 +476,20 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         weights: &[f32],
     ) -> Result<Scalar<Self>>;
 
+    /// What a student of a teacher is told (Hinton et al. 2015): the mean over the labelled rows of
+    /// `(1 − r) · −log softmax(z)[target] + r · T² · KL(softmax(teacher / T) ‖ softmax(z / T))`.
+    ///
+    /// Logits z and the teacher's `[N, V]`, targets `[N]` with [`IGNORED`] for rows without a label, share r from 0 to 1, temperature
+    /// T above 0. Differentiable in z; the teacher is a constant. With no label at all the loss is 0.
+    fn distillation<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        teacher: &Matrix<Self>,
+        targets: &[i32],
+        share: f32,
+        temperature: f32,
+    ) -> Result<Scalar<Self>>;
+
     /// Mean over all elements of `(x − target)²`. x `[N, H]`, targets `N · H`.
     fn mean_squared_error<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, targets: &[f32]) -> Result<Scalar<Self>>;
 
@@ -475,7 +504,8 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// One AdamW step over all parameters in one parallel pass; the gradients are taken, which sets them to zero.
     ///
     /// Their memory is free until the next backward pass, so read them before this step. Returns the global gradient
-    /// norm before clipping. If that is not finite nothing is changed, the gradients included.
+    /// norm before clipping, over the parameters whose rate is not 0. If that is not finite nothing is changed, the gradients
+    /// included.
     fn adamw(
         parameters: &mut [AdamWParameter<'_, Self>],
         gradients: &mut Gradients<f32, Self>,
@@ -502,10 +532,11 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
 
     /// Mixes layers: `y_i = Σ_j w_ij x_j`. `layers`: L1 matrices of one shape, `weights` w `[L2, L1]` → L2 matrices.
     ///
-    /// Differentiable in the layers and in w.
+    /// Differentiable in w, and in the layers if `input` says so.
     fn mix_layers<T: Tape<f32, Self>>(
         tape: &mut T,
         layers: &[Matrix<Self>],
+        input: Input,
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>>;
 }

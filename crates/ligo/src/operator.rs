@@ -138,7 +138,7 @@ impl<D: Kernels> LigoLearner<D> {
         layers: Vec<Matrix<D>>,
     ) -> Result<Vec<Matrix<D>>> {
         match module.mix {
-            Some(w) => Ok(D::mix_layers(tape, &layers, &self.factors.tensors()[w])?),
+            Some(w) => Ok(D::mix_layers(tape, &layers, Input::Differentiable, &self.factors.tensors()[w])?),
             None => Ok(layers),
         }
     }

@@ -50,7 +50,7 @@ impl<D: Kernels> Optimiser<D> {
             .tensors_mut()
             .iter_mut()
             .zip(moments)
-            .map(|(weight, ((first, second), &decay))| AdamWParameter { weight, first, second, decay })
+            .map(|(weight, ((first, second), &decay))| AdamWParameter { weight, first, second, decay, rate: 1.0 })
             .collect();
         let config = AdamW {
             learning_rate: learning_rate as f32,

@@ -42,6 +42,12 @@ impl Slot {
         Ok(if taken.is_empty() { vec![0.0; self.length] } else { taken })
     }
 
+    /// Sets the gradient to zero.
+    pub(super) fn clear(&self, gradients: &mut Gradients<f32, Cpu>) -> Result<(), CpuError> {
+        *(self.find)(gradients)? = Vec::new();
+        Ok(())
+    }
+
     /// Lets `write` add to the gradient, or set it if there is none yet.
     pub(super) fn accumulate(
         &self,

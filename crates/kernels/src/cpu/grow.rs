@@ -141,14 +141,14 @@ pub(super) fn expand<T: Tape<f32, Cpu>>(
     }
     let y = matrix(op, x.device(), y, y_size)?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(op, "input", x)?);
+        let x_slot = (input == Input::Differentiable).then(|| Slot::of(x));
+        let (y_slot, x) = (Slot::of(&y), Kept::of(op, "input", x)?);
         tape.add_backward_op(move |gradients| {
             let dy = y_slot.take(gradients)?;
-            if input == Input::Differentiable {
-                x_slot
-                    .accumulate(gradients, |dx, mode| input_gradient(&blocks, (dx, &x_shape, mode), (&dy, &y_shape)))?;
-            }
-            factor_gradients(&blocks, gradients, (x.data(), &x_shape), (&dy, &y_shape))
+            factor_gradients(&blocks, gradients, (x.data(), &x_shape), (&dy, &y_shape))?;
+            drop(x); // before its gradient, which is as large, comes into being
+            let Some(slot) = x_slot else { return Ok(()) };
+            slot.accumulate(gradients, |dx, mode| input_gradient(&blocks, (dx, &x_shape, mode), (&dy, &y_shape)))
         });
     }
     Ok(y)
@@ -195,6 +195,7 @@ const PIECE: usize = if cfg!(test) { 20 } else { 8 * 1024 };
 pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
     tape: &mut T,
     layers: &[Matrix<Cpu>],
+    input: Input,
     weights: &Matrix<Cpu>,
 ) -> Result<Vec<Matrix<Cpu>>> {
     const OP: &str = "mix_layers";
@@ -220,7 +221,10 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
         .collect::<Result<Vec<_>>>()?;
     if T::OWNS_TAPE {
         let kept = layers.iter().map(|layer| Kept::of(OP, "layer", layer)).collect::<Result<Vec<_>>>()?;
-        let layer_slots: Vec<Slot> = layers.iter().map(Slot::of).collect();
+        let layer_slots: Vec<Slot> = match input {
+            Input::Differentiable => layers.iter().map(Slot::of).collect(),
+            Input::Frozen => Vec::new(),
+        };
         let mixed_slots: Vec<Slot> = mixed.iter().map(Slot::of).collect();
         let (weights_slot, weights) = (Slot::of(weights), Kept::of(OP, "weights", weights)?);
         tape.add_backward_op(move |gradients| {
@@ -231,6 +235,7 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
             let dy: Vec<&[f32]> = dy.iter().map(Vec::as_slice).collect();
             let x: Vec<&[f32]> = kept.iter().map(Kept::data).collect();
             weights_slot.accumulate(gradients, |dw, mode| weight_gradient(dw, mode, &dy, &x))?;
+            drop(kept); // before their gradients, which are as large, come into being
             let transposed: Vec<f32> =
                 (0..small * large).map(|i| weights.data()[i % large * small + i / large]).collect();
             for (j, slot) in layer_slots.iter().enumerate() {

@@ -79,7 +79,7 @@ pub(super) fn mean_squared_error<T: Tape<f32, Cpu>>(
 }
 
 /// Pushes the backward pass of a loss whose gradient in `x` is `factor · d`.
-fn record<T: Tape<f32, Cpu>>(tape: &mut T, loss: &Scalar<Cpu>, x: &Matrix<Cpu>, d: Vec<f32>, factor: f32) {
+pub(super) fn record<T: Tape<f32, Cpu>>(tape: &mut T, loss: &Scalar<Cpu>, x: &Matrix<Cpu>, d: Vec<f32>, factor: f32) {
     if T::OWNS_TAPE && !d.is_empty() {
         let (loss_slot, x_slot) = (Slot::of(loss), Slot::of(x));
         tape.add_backward_op(move |gradients| {

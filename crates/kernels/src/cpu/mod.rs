@@ -8,6 +8,7 @@ mod add;
 mod attention;
 mod buffers;
 mod cached;
+mod distillation;
 mod dropout;
 mod embedding;
 mod gradient;
@@ -22,6 +23,7 @@ mod parallel;
 mod scale;
 mod simd;
 mod talking;
+mod weighted_norm;
 
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,15 @@ impl Kernels for Cpu {
         norm::add_norm(tape, x, residual, norm)
     }
 
+    fn weighted_norm<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        norm: Norm<'_, Self>,
+        weights: &[f32],
+    ) -> Result<Matrix<Self>> {
+        weighted_norm::weighted_norm(tape, x, norm, weights)
+    }
+
     fn head_norms<T: Tape<f32, Self>>(
         tape: &mut T,
         qkv: &Matrix<Self>,
@@ -146,6 +157,17 @@ impl Kernels for Cpu {
         heads::softmax_cross_entropy(tape, logits, targets, weights)
     }
 
+    fn distillation<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        teacher: &Matrix<Self>,
+        targets: &[i32],
+        share: f32,
+        temperature: f32,
+    ) -> Result<Scalar<Self>> {
+        distillation::distillation(tape, (logits, teacher), targets, share, temperature)
+    }
+
     fn mean_squared_error<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, targets: &[f32]) -> Result<Scalar<Self>> {
         heads::mean_squared_error(tape, x, targets)
     }
@@ -187,8 +209,9 @@ impl Kernels for Cpu {
     fn mix_layers<T: Tape<f32, Self>>(
         tape: &mut T,
         layers: &[Matrix<Self>],
+        input: Input,
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>> {
-        grow::mix_layers(tape, layers, weights)
+        grow::mix_layers(tape, layers, input, weights)
     }
 }

@@ -27,15 +27,15 @@ fn statistics<const CENTRED: bool>(x: &[f32], eps: f32) -> (f32, f32) {
 }
 
 /// A norm whose shapes have been checked.
-struct Checked<'a> {
-    kind: NormKind,
-    gain: &'a [f32],
-    bias: Option<&'a [f32]>,
-    eps: f32,
+pub(super) struct Checked<'a> {
+    pub(super) kind: NormKind,
+    pub(super) gain: &'a [f32],
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) eps: f32,
 }
 
 impl<'a> Checked<'a> {
-    fn new(op: &'static str, norm: &Norm<'a, Cpu>, width: usize) -> Result<Self> {
+    pub(super) fn new(op: &'static str, norm: &Norm<'a, Cpu>, width: usize) -> Result<Self> {
         expect(op, "gain", size(norm.gain), (1, width))?;
         let bias = match norm.bias {
             Some(bias) => {

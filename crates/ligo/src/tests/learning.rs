@@ -38,7 +38,7 @@ fn learning_lowers_the_loss_and_leaves_the_small_weights_alone() {
             let factors = learner.factors_mut().tensors_mut().iter_mut();
             let mut parameters: Vec<AdamWParameter<'_, Cpu>> = factors
                 .zip(moments.iter_mut().zip(&mut second))
-                .map(|(weight, (first, second))| AdamWParameter { weight, first, second, decay: true })
+                .map(|(weight, (first, second))| AdamWParameter { weight, first, second, decay: true, rate: 1.0 })
                 .collect();
             Cpu::adamw(&mut parameters, &mut gradients, &config).unwrap();
         }

@@ -13,13 +13,19 @@ const CONFIG: AdamW = AdamW {
     step: 1,
 };
 
-/// Weight, first and second moment, decay.
-struct Parameter(Matrix<Cpu>, Matrix<Cpu>, Matrix<Cpu>, bool);
+/// Weight, first and second moment, decay, rate.
+struct Parameter(Matrix<Cpu>, Matrix<Cpu>, Matrix<Cpu>, bool, f32);
 
 fn parameters(sizes: &[(usize, usize)]) -> Vec<Parameter> {
     let make = |(i, &(rows, columns)): (usize, &(usize, usize))| {
         let zeros = || tensor(&vec![0.0; rows * columns], (rows, columns));
-        Parameter(tensor(&random(rows * columns, i as u64), (rows, columns)), zeros(), zeros(), i % 2 == 0)
+        Parameter(
+            tensor(&random(rows * columns, i as u64), (rows, columns)),
+            zeros(),
+            zeros(),
+            i % 2 == 0,
+            [1.0, 0.5, 3.0][i % 3],
+        )
     };
     sizes.iter().enumerate().map(make).collect()
 }
@@ -31,16 +37,16 @@ fn step(parameters: &mut [Parameter], gradients: &[Vec<f32>], config: &AdamW) ->
     }
     let mut handles: Vec<AdamWParameter<'_, Cpu>> = parameters
         .iter_mut()
-        .map(|p| AdamWParameter { weight: &mut p.0, first: &mut p.1, second: &mut p.2, decay: p.3 })
+        .map(|p| AdamWParameter { weight: &mut p.0, first: &mut p.1, second: &mut p.2, decay: p.3, rate: p.4 })
         .collect();
     let norm = Cpu::adamw(&mut handles, &mut map, config).unwrap();
     (norm, map)
 }
 
 /// Algorithm 2 of Loshchilov & Hutter (2019) on one parameter's (w, m, v).
-fn plain(state: &mut [Vec<f64>; 3], g: &[f32], clip: f64, decay: bool, c: &AdamW) {
+fn plain(state: &mut [Vec<f64>; 3], g: &[f32], clip: f64, (decay, rate): (bool, f32), c: &AdamW) {
     let (b1, b2) = (f64::from(c.beta1), f64::from(c.beta2));
-    let rate = f64::from(c.learning_rate);
+    let rate = f64::from(c.learning_rate) * f64::from(rate);
     for i in 0..g.len() {
         let g = f64::from(g[i]) * clip;
         state[1][i] = b1 * state[1][i] + (1.0 - b1) * g;
@@ -68,7 +74,7 @@ fn adamw_is_the_plain_loop_with_decay_clipping_and_bias_correction() {
             let (found, _) = step(&mut ours, &gradients, &config);
             assert!((f64::from(found) / norm - 1.0).abs() < 1e-6, "norm {found}, not {norm}");
             for ((state, g), p) in want.iter_mut().zip(&gradients).zip(&ours) {
-                plain(state, g, clip, p.3, &config);
+                plain(state, g, clip, (p.3, p.4), &config);
             }
         }
         for (i, (p, want)) in ours.iter().zip(&want).enumerate() {
@@ -120,4 +126,29 @@ fn a_weight_that_is_also_held_elsewhere_keeps_its_old_value_there() {
     step(&mut p, &[vec![1.0; 4]], &CONFIG);
     assert_eq!(held.as_vec(), before);
     assert_ne!(p[0].0.as_vec(), before);
+}
+
+#[test]
+fn a_parameter_of_rate_0_is_left_alone_and_counts_nothing_in_the_norm() {
+    let sizes = [(2, 3), (30, 50), (1, 4)];
+    let gradients = |resting: f32| vec![random(6, 7), vec![resting; 1500], random(4, 8)];
+    for resting in [0.0, 1e6, f32::NAN] {
+        let mut p = parameters(&sizes);
+        p[1].4 = 0.0;
+        let state = |p: &Parameter| [&p.0, &p.1, &p.2].map(Matrix::as_vec);
+        let before = state(&p[1]);
+        let (norm, mut map) = step(&mut p, &gradients(resting), &CONFIG);
+        assert_eq!(state(&p[1]), before);
+        assert_eq!(Slot::of(&p[1].0).take(&mut map).unwrap(), [0.0; 1500], "its gradient is taken all the same");
+
+        let mut alone = parameters(&sizes);
+        alone.remove(1);
+        let mut gradients = gradients(resting);
+        gradients.remove(1);
+        let (norm_alone, _) = step(&mut alone, &gradients, &CONFIG);
+        assert_eq!(norm, norm_alone);
+        for (p, alone) in [(&p[0], &alone[0]), (&p[2], &alone[1])] {
+            assert_eq!(state(p), state(alone));
+        }
+    }
 }

@@ -12,6 +12,9 @@ fn linear(weight: &Matrix<Cpu>, layout: Layout) -> Linear<'_, Cpu> {
     Linear { weight, bias: None, layout }
 }
 
+const ADAMW: AdamW =
+    AdamW { learning_rate: 0.1, beta1: 0.9, beta2: 0.9, eps: 1e-8, weight_decay: 0.0, max_grad_norm: None, step: 1 };
+
 #[test]
 fn every_misfit_names_operation_found_and_expected() {
     let t = &mut NoneTape;
@@ -20,6 +23,7 @@ fn every_misfit_names_operation_found_and_expected() {
     let norm = Norm { kind: NormKind::Rms, gain: &row, bias: None, eps: 1e-5 };
     let three = zeros(1, 3);
     let norm_bias = Norm { kind: NormKind::Layer, gain: &three, bias: Some(&row), eps: 1e-5 };
+    let whole = Norm { gain: &three, bias: None, ..norm };
     let heads = HeadNorms { heads: 2, key_value_heads: 1, query_gain: &row, key_gain: &row, eps: 1e-5 };
     let head = linear(&good, Layout::OutIn);
     let with_bias = Linear { bias: Some(&biased), ..head };
@@ -52,6 +56,24 @@ fn every_misfit_names_operation_found_and_expected() {
         (message(Cpu::scale(t, &x, &row)), "scale: gain is [1, 4], expected [1, 3]"),
         (message(Cpu::norm(t, &x, norm)), "norm: gain is [1, 4], expected [1, 3]"),
         (message(Cpu::norm(t, &x, norm_bias)), "norm: bias is [1, 4], expected [1, 3]"),
+        (message(Cpu::weighted_norm(t, &x, norm, &[1.0; 3])), "weighted_norm: gain is [1, 4], expected [1, 3]"),
+        (message(Cpu::weighted_norm(t, &x, whole, &[1.0; 2])), "weighted_norm: number of weights is 2, expected 3"),
+        (
+            message(Cpu::weighted_norm(t, &x, whole, &[1.0, -0.5, 1.0])),
+            "weighted_norm: weight 1 is -0.5, expected a finite number of at least 0",
+        ),
+        (
+            message(Cpu::weighted_norm(t, &x, whole, &[1.0, 1.0, f32::NAN])),
+            "weighted_norm: weight 2 is NaN, expected a finite number of at least 0",
+        ),
+        (
+            message(Cpu::weighted_norm(t, &x, whole, &[0.0; 3])),
+            "weighted_norm: sum of the weights is 0, expected a finite number above 0",
+        ),
+        (
+            message(Cpu::weighted_norm(t, &x, whole, &[f32::MAX; 3])),
+            "weighted_norm: sum of the weights is inf, expected a finite number above 0",
+        ),
         (message(Cpu::add_norm(t, &x, &w, norm)), "add_norm: residual is [5, 4], expected [2, 3]"),
         (message(Cpu::add_norm(t, &x, &x, norm)), "add_norm: gain is [1, 4], expected [1, 3]"),
         (
@@ -137,6 +159,27 @@ fn every_misfit_names_operation_found_and_expected() {
             message(Cpu::softmax_cross_entropy(t, &zeros(1, 0), &[0], &[1.0])),
             "softmax_cross_entropy: target 0 at index 0 is out of range, expected less than 0",
         ),
+        (
+            message(Cpu::distillation(t, &x, &good, &[0, 0], 0.5, 1.0)),
+            "distillation: teacher's logits is [5, 3], expected [2, 3]",
+        ),
+        (message(Cpu::distillation(t, &x, &x, &[0], 0.5, 1.0)), "distillation: number of targets is 1, expected 2"),
+        (
+            message(Cpu::distillation(t, &x, &x, &[0, 3], 0.5, 1.0)),
+            "distillation: target 3 at index 1 is out of range, expected less than 3",
+        ),
+        (
+            message(Cpu::distillation(t, &x, &x, &[0, 0], 1.5, 1.0)),
+            "distillation: teacher's share is 1.5, expected a number from 0 to 1",
+        ),
+        (
+            message(Cpu::distillation(t, &x, &x, &[0, 0], f32::NAN, 1.0)),
+            "distillation: teacher's share is NaN, expected a number from 0 to 1",
+        ),
+        (
+            message(Cpu::distillation(t, &x, &x, &[0, 0], 0.5, 0.0)),
+            "distillation: temperature is 0, expected a finite number above 0",
+        ),
         (message(Cpu::mean_squared_error(t, &x, &[0.0; 2])), "mean_squared_error: number of targets is 2, expected 6"),
         (
             message(Cpu::columns_as_rows(t, &good, 2)),
@@ -155,14 +198,17 @@ fn every_misfit_names_operation_found_and_expected() {
             "expand_columns: size of the growing axis is 3, expected 4, the sum of its factors'",
         ),
         (
-            message(Cpu::mix_layers(t, std::slice::from_ref(&x), &zeros(2, 3))),
+            message(Cpu::mix_layers(t, std::slice::from_ref(&x), Input::Frozen, &zeros(2, 3))),
             "mix_layers: number of layers is 1, expected 3, the columns of the weights",
         ),
         (
-            message(Cpu::mix_layers(t, &[zeros(2, 3), zeros(3, 2)], &zeros(1, 2))),
+            message(Cpu::mix_layers(t, &[zeros(2, 3), zeros(3, 2)], Input::Frozen, &zeros(1, 2))),
             "mix_layers: layer 1 is [3, 2], expected [2, 3]",
         ),
-        (message(Cpu::mix_layers(t, &[], &zeros(2, 0))), "mix_layers: number of layers is 0, expected at least 1"),
+        (
+            message(Cpu::mix_layers(t, &[], Input::Frozen, &zeros(2, 0))),
+            "mix_layers: number of layers is 0, expected at least 1",
+        ),
     ];
     for (found, expected) in cases {
         assert_eq!(found, expected);
@@ -170,20 +216,25 @@ fn every_misfit_names_operation_found_and_expected() {
 }
 
 #[test]
+fn rates_that_are_no_multiple_are_refused() {
+    for (rate, shown) in [(-1.0, "-1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let (mut weight, mut first, mut second) = (zeros(2, 3), zeros(2, 3), zeros(2, 3));
+        let parameter =
+            AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true, rate };
+        assert_eq!(
+            message(Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &ADAMW)),
+            format!("adamw: rate of parameter 0 is {shown}, expected a finite number of at least 0")
+        );
+    }
+}
+
+#[test]
 fn moments_of_another_shape_are_refused_before_anything_changes() {
     let (mut weight, mut first, mut second) = (tensor(&random(6, 1), (2, 3)), zeros(2, 3), zeros(3, 2));
-    let parameter = AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true };
-    let config = AdamW {
-        learning_rate: 0.1,
-        beta1: 0.9,
-        beta2: 0.9,
-        eps: 1e-8,
-        weight_decay: 0.0,
-        max_grad_norm: None,
-        step: 1,
-    };
+    let parameter =
+        AdamWParameter { weight: &mut weight, first: &mut first, second: &mut second, decay: true, rate: 1.0 };
     assert_eq!(
-        message(Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &config)),
+        message(Cpu::adamw(&mut [parameter], &mut Gradients::leaky(), &ADAMW)),
         "adamw: second moment of parameter 0 is [3, 2], expected [2, 3]"
     );
 }

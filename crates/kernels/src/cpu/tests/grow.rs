@@ -175,7 +175,7 @@ fn mixing_layers_is_a_product_over_the_layer_axis() {
         Op::new(
             format!("mix_layers {small}→{large} of {shape:?}"),
             &inputs,
-            |tape, x| Cpu::mix_layers(tape, &x[1..], &x[0]),
+            |tape, x| Cpu::mix_layers(tape, &x[1..], Input::Differentiable, &x[0]),
             |x| {
                 let layers: Vec<f64> = x[1..].concat();
                 multiply(&x[0], &layers, (large, small, count)).chunks(count).map(<[f64]>::to_vec).collect()
@@ -206,7 +206,7 @@ fn a_selection_of_layers_is_a_copy_bit_for_bit_and_still_has_gradients_in_every_
     let layers = [tensor(&[1.5, f32::MAX], (1, 2)), tensor(&[-2.0, 0.25], (1, 2))];
     let weights = tensor(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], (3, 2));
     let mut tape = crate::GradTape::default();
-    let mixed = Cpu::mix_layers(&mut tape, &layers, &weights).unwrap();
+    let mixed = Cpu::mix_layers(&mut tape, &layers, Input::Differentiable, &weights).unwrap();
     let values: Vec<Vec<f32>> = mixed.iter().map(dfdx::tensor::Tensor::as_vec).collect();
     assert_eq!(values, [vec![-2.0, 0.25], vec![1.5, f32::MAX], vec![-2.0, 0.25]]);
     let loss = super::weighted_sum(&mut tape, &mixed);
@@ -214,4 +214,17 @@ fn a_selection_of_layers_is_a_copy_bit_for_bit_and_still_has_gradients_in_every_
     tape.backward(&loss, 1.0, &mut gradients).unwrap();
     let dw = super::Slot::of(&weights).take(&mut gradients).unwrap();
     assert!(dw.iter().all(|&d| d != 0.0), "{dw:?}");
+}
+
+#[test]
+fn frozen_layers_get_no_gradient_and_their_weights_the_same() {
+    let (shape, count) = ((3, 31), 93);
+    Op::new(
+        "mix_layers of frozen layers",
+        &[(4, 2), shape, shape],
+        |tape, x| Cpu::mix_layers(tape, &x[1..], Input::Frozen, &x[0]),
+        |x| multiply(&x[0], &x[1..].concat(), (4, 2, count)).chunks(count).map(<[f64]>::to_vec).collect(),
+    )
+    .constant(&[1, 2])
+    .check();
 }

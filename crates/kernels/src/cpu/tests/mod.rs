@@ -8,6 +8,7 @@ mod adamw;
 mod attention;
 mod attention_errors;
 mod cached;
+mod distillation;
 mod elementwise;
 mod embedding;
 mod errors;
@@ -19,6 +20,7 @@ mod loss;
 mod matmul;
 mod norm;
 mod talking;
+mod weighted_norm;
 
 use super::buffers::{matrix, read, size};
 use super::gradient::Slot;
