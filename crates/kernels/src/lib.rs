@@ -56,6 +56,8 @@ use dfdx::tensor::{CopySlice, Storage, Tensor, TensorFromVec, ZerosTensor};
 pub type Matrix<D> = Tensor<(usize, usize), f32, D>;
 /// A single number, such as a loss.
 pub type Scalar<D> = Tensor<(), f32, D>;
+/// Takes one tensor's gradient out of a map, see [`Kernels::gradient_of`].
+pub type TakeGradient<D> = Box<dyn FnOnce(&mut Gradients<f32, D>) -> Result<Matrix<D>>>;
 /// The result of an operation.
 pub type Result<T> = std::result::Result<T, KernelError>;
 
@@ -539,6 +541,17 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         input: Input,
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>>;
+
+    /// `⟨a_i, b_j⟩` over all elements, `[a.len(), b.len()]` row by row: all matrices of one shape. The gradient of a mixture's
+    /// weights, without a tape.
+    fn inner_products(a: &[Matrix<Self>], b: &[Matrix<Self>]) -> Result<Vec<f32>>;
+
+    /// How to take a tensor's gradient out of a map later, as a tensor (of zeros where there is none): it is gone from the map then.
+    /// Nothing of the tensor's own data is kept alive by it.
+    fn gradient_of(tensor: &Matrix<Self>) -> TakeGradient<Self>;
+
+    /// Adds `value`, of the tensor's shape, to the gradient of `tensor`.
+    fn add_gradient(tensor: &Matrix<Self>, value: &Matrix<Self>, gradients: &mut Gradients<f32, Self>) -> Result<()>;
 }
 
 /// The id under which [`Gradients`] keeps a tensor's gradient.

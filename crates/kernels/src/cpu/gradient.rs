@@ -4,13 +4,31 @@
 //! zeros that nobody has written down yet. The first writer then overwrites instead of adding, so that no memory is
 //! filled with zeros just to be added to; the optimiser leaves its gradients empty.
 
-use super::buffers::unwritten;
+use super::buffers::{device_error, expect, matrix, read, size, unwritten};
 use super::parallel;
-use crate::{Cpu, Gradients};
+use crate::{Cpu, Gradients, Matrix, TakeGradient};
 use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{CpuError, Tensor};
 
 type Find = dyn for<'g> Fn(&'g mut Gradients<f32, Cpu>) -> Result<&'g mut Vec<f32>, CpuError> + Send + Sync;
+
+/// See [`crate::Kernels::gradient_of`].
+pub(super) fn taker(tensor: &Matrix<Cpu>) -> TakeGradient<Cpu> {
+    const OP: &str = "gradient_of";
+    let (slot, shape, device) = (Slot::of(tensor), size(tensor), tensor.device().clone());
+    Box::new(move |gradients| {
+        let taken = slot.take(gradients).map_err(|e| device_error(OP, e))?;
+        matrix(OP, &device, taken, shape)
+    })
+}
+
+/// See [`crate::Kernels::add_gradient`].
+pub(super) fn add(tensor: &Matrix<Cpu>, value: &Matrix<Cpu>, gradients: &mut Gradients<f32, Cpu>) -> crate::Result<()> {
+    const OP: &str = "add_gradient";
+    expect(OP, "gradient", size(value), size(tensor))?;
+    let value = read(OP, "gradient", value)?;
+    Slot::of(tensor).add_copy(gradients, value).map_err(|e| device_error(OP, e))
+}
 
 /// The place of one tensor's gradient; does not keep the tensor's data alive.
 pub(super) struct Slot {

@@ -248,6 +248,20 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
     Ok(mixed)
 }
 
+/// See [`crate::Kernels::inner_products`].
+pub(super) fn inner_products(a: &[Matrix<Cpu>], b: &[Matrix<Cpu>]) -> Result<Vec<f32>> {
+    const OP: &str = "inner_products";
+    let Some(first) = a.first().or(b.first()) else { return Ok(Vec::new()) };
+    a.iter().chain(b).try_for_each(|matrix| expect(OP, "matrix", size(matrix), size(first)))?;
+    let a = a.iter().map(|matrix| read(OP, "matrix", matrix)).collect::<Result<Vec<_>>>()?;
+    let b = b.iter().map(|matrix| read(OP, "matrix", matrix)).collect::<Result<Vec<_>>>()?;
+    let mut products = vec![0.0; a.len() * b.len()];
+    if !products.is_empty() {
+        weight_gradient(&mut products, Mode::Set, &a, &b);
+    }
+    Ok(products)
+}
+
 vectorised! {
     fn add_multiple(out: &mut [f32], w: f32, x: &[f32]) {
         out.iter_mut().zip(x).for_each(|(o, x)| *o = w.mul_add(*x, *o));

@@ -32,7 +32,7 @@ pub use parallel::on_workers;
 
 use crate::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, Input, Kernels,
-    KeyValueCache, Linear, Matrix, Norm, Projections, Result, Scalar, Tape,
+    KeyValueCache, Linear, Matrix, Norm, Projections, Result, Scalar, TakeGradient, Tape,
 };
 
 impl Kernels for Cpu {
@@ -213,5 +213,17 @@ impl Kernels for Cpu {
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>> {
         grow::mix_layers(tape, layers, input, weights)
+    }
+
+    fn inner_products(a: &[Matrix<Self>], b: &[Matrix<Self>]) -> Result<Vec<f32>> {
+        grow::inner_products(a, b)
+    }
+
+    fn gradient_of(tensor: &Matrix<Self>) -> TakeGradient<Self> {
+        gradient::taker(tensor)
+    }
+
+    fn add_gradient(tensor: &Matrix<Self>, value: &Matrix<Self>, gradients: &mut Gradients<f32, Self>) -> Result<()> {
+        gradient::add(tensor, value, gradients)
     }
 }

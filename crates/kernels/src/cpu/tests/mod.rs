@@ -19,6 +19,7 @@ mod linear;
 mod loss;
 mod matmul;
 mod norm;
+mod recompute;
 mod talking;
 mod weighted_norm;
 
