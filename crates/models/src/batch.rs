@@ -79,6 +79,14 @@ impl Inputs {
         }
     }
 
+    /// Tokens of one sequence, or class token, distillation token and patches of one image.
+    pub(crate) fn sequence_length(&self, config: &ModelConfig) -> usize {
+        match self {
+            Self::Tokens(tokens) => tokens.sequence_length,
+            Self::Images(_) => config.prefix_tokens() + config.num_patches(),
+        }
+    }
+
     /// Checks all sizes; ids are checked where they are looked up.
     pub(crate) fn check(&self, config: &ModelConfig) -> Result<()> {
         require("batch_size", self.batch_size(), self.batch_size() > 0, "at least 1")?;
@@ -165,7 +173,8 @@ impl Targets {
         }
     }
 
-    fn kind(&self) -> &'static str {
+    /// What they are called in messages.
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Unlabelled => "none",
             Self::Tokens(_) => "tokens",
@@ -197,7 +206,8 @@ fn in_range(what: &str, targets: &[i32], (name, limit): (&str, usize)) -> Result
     }
 }
 
-fn require(what: &str, found: impl ToString, holds: bool, expected: impl ToString) -> Result<()> {
+/// Refuses `found` unless `holds`.
+pub(crate) fn require(what: &str, found: impl ToString, holds: bool, expected: impl ToString) -> Result<()> {
     if holds {
         return Ok(());
     }

@@ -73,37 +73,53 @@ pub(crate) enum Order {
     PostNorm,
 }
 
-/// All blocks, from the embedded tokens `[N, H]` to the last hidden states `[N, H]`.
+impl Order {
+    /// The same where other blocks follow.
+    pub(crate) fn without_last(self) -> Self {
+        match self {
+            Self::PreNorm { .. } => Self::PreNorm { last: None },
+            Self::PostNorm => Self::PostNorm,
+        }
+    }
+}
+
+/// The blocks of these numbers, from the residual stream `[N, H]` before them to the one behind them or, where there is a last norm,
+/// to its norm.
 pub(crate) fn blocks<D: Kernels, T: Tape<f32, D>>(
     pass: &mut Pass<'_, D, T>,
     blocks: &[Block],
+    numbers: &[usize],
     order: Order,
     x: Matrix<D>,
 ) -> Result<Matrix<D>> {
     match order {
-        Order::PreNorm { last } => pre_norm(pass, blocks, last, x),
-        Order::PostNorm => post_norm(pass, blocks, x),
+        Order::PreNorm { last } => pre_norm(pass, blocks, numbers, last, x),
+        Order::PostNorm => post_norm(pass, blocks, numbers, x),
     }
 }
 
 fn pre_norm<D: Kernels, T: Tape<f32, D>>(
     pass: &mut Pass<'_, D, T>,
     blocks: &[Block],
+    numbers: &[usize],
     last: Option<Norm>,
     mut residual: Matrix<D>,
 ) -> Result<Matrix<D>> {
     // Each block ends with the norm that comes next, so that it is one operation with the sum before it.
-    let norm_of = |layer: usize| blocks.get(layer).map(|block| block.attention_norm).or(last);
+    let norm_of = |i: usize| numbers.get(i).map(|&layer| blocks[layer].attention_norm).or(last);
     let Some(first) = norm_of(0) else { return Ok(residual) };
     let mut normed = pass.norm(&residual, first)?;
-    for (layer, block) in blocks.iter().enumerate() {
+    for (i, &layer) in numbers.iter().enumerate() {
+        let block = &blocks[layer];
         let attended = attention(pass, &block.attention, layer, &normed)?;
         let attended = pass.scale(attended, block.attention_scale)?;
+        let attended = pass.of_kept(attended, layer)?;
         (residual, normed) = pass.add_norm(&attended, &residual, block.mlp_norm)?;
 
         let output = mlp(pass, block.mlp, layer, &normed)?;
         let output = pass.scale(output, block.mlp_scale)?;
-        match norm_of(layer + 1) {
+        let output = pass.of_kept(output, layer)?;
+        match norm_of(i + 1) {
             Some(next) => (residual, normed) = pass.add_norm(&output, &residual, next)?,
             None => return pass.add(&output, &residual),
         }
@@ -114,12 +130,16 @@ fn pre_norm<D: Kernels, T: Tape<f32, D>>(
 fn post_norm<D: Kernels, T: Tape<f32, D>>(
     pass: &mut Pass<'_, D, T>,
     blocks: &[Block],
+    numbers: &[usize],
     mut x: Matrix<D>,
 ) -> Result<Matrix<D>> {
-    for (layer, block) in blocks.iter().enumerate() {
+    for &layer in numbers {
+        let block = &blocks[layer];
         let attended = attention(pass, &block.attention, layer, &x)?;
+        let attended = pass.of_kept(attended, layer)?;
         (_, x) = pass.add_norm(&attended, &x, block.attention_norm)?;
         let output = mlp(pass, block.mlp, layer, &x)?;
+        let output = pass.of_kept(output, layer)?;
         (_, x) = pass.add_norm(&output, &x, block.mlp_norm)?;
     }
     Ok(x)

@@ -46,11 +46,12 @@
 //! ```
 //!
 //! - A family is a file in `families` that reads from top to bottom like its paper's appendix: what its parameters are called and
-//!   how they fit together. What they compute is written once: `layers` is the one block, `network` what stands around it, `pass`
-//!   the operations in their terms, `declare` how parameters are named.
+//!   how they fit together. What they compute is written once: `layers` is the one block, `network` what stands around it,
+//!   `stream` the way through the blocks, `pass` the operations in their terms, `declare` how parameters are named.
 //! - [`Space`], [`Role`] and [`Axis`] say what grows with what; a growth method needs nothing else of a model.
 //! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the layouts of `transformers` and
 //!   `timm`.
+//! - [`Route`] says through which part of a model a training step goes; the default is all of it.
 //! - [`generate`] continues a text token by token.
 //!
 //! What is not here: training, growing, and what tokens spell, which are plain ids.
@@ -58,6 +59,7 @@
 mod batch;
 pub mod checkpoint;
 mod config;
+mod course;
 mod declare;
 mod error;
 mod families;
@@ -74,6 +76,8 @@ mod rope;
 mod route;
 mod space;
 mod spec;
+mod stream;
+mod teaching;
 
 pub use batch::{Batch, Images, Inputs, Mode, Targets, Tokens};
 pub use config::{Activation, Family, Head, ModelConfig, Naming};
@@ -85,6 +89,7 @@ pub use rope::{Llama3, Longrope, RopeScaling, Yarn};
 pub use route::{KeptTokens, Route};
 pub use space::{Space, SpaceKind, SpaceSize};
 pub use spec::{Axis, Init, ParamSpec, Role};
+pub use teaching::Teaching;
 
 /// The result of a model's operation.
 pub type Result<T> = std::result::Result<T, ModelError>;

@@ -1,10 +1,13 @@
 //! A model of any family: its declarations, fresh weights, loss and outputs.
 
+use crate::course::Course;
 use crate::families;
 use crate::network::Network;
 use crate::pass::{Generating, Pass};
 use crate::rope::Tables;
-use crate::{Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Part, Result, fresh};
+use crate::{
+    Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Part, Result, Route, Teaching, fresh,
+};
 use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
 use std::sync::Arc;
 
@@ -82,10 +85,65 @@ impl Model {
         batch: &Batch,
         mode: Mode,
     ) -> Result<Scalar<D>> {
+        self.loss_along(tape, parameters, batch, mode, &Route::default())
+    }
+
+    /// The loss of what the part of the model that `route` names says.
+    ///
+    /// # Errors
+    /// As [`Model::loss`]; [`ModelError::Batch`] for a route that does not fit the model or the batch.
+    pub fn loss_along<D: Kernels, T: Tape<f32, D>>(
+        &self,
+        tape: &mut T,
+        parameters: &Parameters<D>,
+        batch: &Batch,
+        mode: Mode,
+        route: &Route,
+    ) -> Result<Scalar<D>> {
         let tables = self.tables(&batch.inputs);
-        let mut pass = self.pass(tape, parameters, &batch.inputs, tables.as_ref(), mode)?;
+        let course = self.course(&batch.inputs, route, tables.as_ref())?;
+        let mut pass = self.pass(tape, parameters, &batch.inputs, (&course, tables.as_ref()), mode)?;
         batch.targets.check(&self.config, &batch.inputs)?;
         self.network.loss(&mut pass, &batch.targets)
+    }
+
+    /// As [`Model::loss_along`], but with a teacher's part: the mean over the labelled tokens, sequences or images of
+    /// `(1 − r) · cross-entropy + r · T² · KL(teacher ‖ student)`.
+    ///
+    /// # Errors
+    /// As [`Model::loss_along`]; [`ModelError::Batch`] for targets of which a teacher has no logits (values, spans),
+    /// [`ModelError::Kernel`] if the teacher's logits are of other rows or classes, or its share or temperature cannot be.
+    pub fn taught_loss<D: Kernels, T: Tape<f32, D>>(
+        &self,
+        tape: &mut T,
+        parameters: &Parameters<D>,
+        batch: &Batch,
+        mode: Mode,
+        route: &Route,
+        teaching: &Teaching<'_, D>,
+    ) -> Result<Scalar<D>> {
+        let tables = self.tables(&batch.inputs);
+        let course = self.course(&batch.inputs, route, tables.as_ref())?;
+        let mut pass = self.pass(tape, parameters, &batch.inputs, (&course, tables.as_ref()), mode)?;
+        batch.targets.check(&self.config, &batch.inputs)?;
+        let (logits, labels) = self.network.labelled_outputs(&mut pass, &batch.targets)?;
+        let Teaching { logits: teacher, share, temperature } = *teaching;
+        Ok(D::distillation(pass.tape, &logits, teacher, &labels, share, temperature)?)
+    }
+
+    /// What the head says, without dropout, of the tokens, sequences or images that carry a label alone: `[labelled, V]`, in the order
+    /// of the batch.
+    ///
+    /// # Errors
+    /// As [`Model::loss`]; [`ModelError::Batch`] for targets that are neither tokens nor classes.
+    pub fn labelled_logits<D: Kernels>(&self, parameters: &Parameters<D>, batch: &Batch) -> Result<Matrix<D>> {
+        let tables = self.tables(&batch.inputs);
+        let course = self.course(&batch.inputs, &Route::default(), tables.as_ref())?;
+        let mut tape = NoneTape;
+        let way = (&course, tables.as_ref());
+        let mut pass = self.pass(&mut tape, parameters, &batch.inputs, way, Mode::Evaluate)?;
+        batch.targets.check(&self.config, &batch.inputs)?;
+        self.network.labelled_outputs(&mut pass, &batch.targets).map(|(logits, _)| logits)
     }
 
     /// What the head says, without dropout: logits `[batch · sequence, vocab_size]` of a language model, logits or values
@@ -95,9 +153,23 @@ impl Model {
     /// # Errors
     /// As [`Model::loss`].
     pub fn logits<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
+        self.logits_along(parameters, inputs, &Route::default())
+    }
+
+    /// What the head says, without dropout, of the part of the model that `route` names; nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Model::loss_along`].
+    pub fn logits_along<D: Kernels>(
+        &self,
+        parameters: &Parameters<D>,
+        inputs: &Inputs,
+        route: &Route,
+    ) -> Result<Matrix<D>> {
         let tables = self.tables(inputs);
+        let course = self.course(inputs, route, tables.as_ref())?;
         let mut tape = NoneTape;
-        let mut pass = self.pass(&mut tape, parameters, inputs, tables.as_ref(), Mode::Evaluate)?;
+        let mut pass = self.pass(&mut tape, parameters, inputs, (&course, tables.as_ref()), Mode::Evaluate)?;
         let hidden = self.network.hidden(&mut pass)?;
         self.network.outputs(&mut pass, hidden)
     }
@@ -108,9 +180,9 @@ impl Model {
     /// # Errors
     /// As [`Model::loss`].
     pub fn hidden_states<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
-        let tables = self.tables(inputs);
+        let (course, tables) = (Course::whole(&self.config), self.tables(inputs));
         let mut tape = NoneTape;
-        let mut pass = self.pass(&mut tape, parameters, inputs, tables.as_ref(), Mode::Evaluate)?;
+        let mut pass = self.pass(&mut tape, parameters, inputs, (&course, tables.as_ref()), Mode::Evaluate)?;
         self.network.hidden(&mut pass)
     }
 
@@ -120,7 +192,8 @@ impl Model {
     /// [`ModelError::Config`] without a pooler, else as [`Model::loss`].
     pub fn pooled<D: Kernels>(&self, parameters: &Parameters<D>, inputs: &Inputs) -> Result<Matrix<D>> {
         let mut tape = NoneTape;
-        let mut pass = self.pass(&mut tape, parameters, inputs, None, Mode::Evaluate)?;
+        let course = Course::whole(&self.config);
+        let mut pass = self.pass(&mut tape, parameters, inputs, (&course, None), Mode::Evaluate)?;
         let hidden = self.network.hidden(&mut pass)?;
         let missing = || ModelError::Config {
             field: "pooler",
@@ -139,7 +212,8 @@ impl Model {
         generating: Generating<'_, D>,
     ) -> Result<Matrix<D>> {
         let mut tape = NoneTape;
-        let mut pass = self.pass(&mut tape, parameters, inputs, tables, Mode::Evaluate)?;
+        let course = Course::whole(&self.config);
+        let mut pass = self.pass(&mut tape, parameters, inputs, (&course, tables), Mode::Evaluate)?;
         pass.generating = Some(generating);
         let hidden = self.network.hidden(&mut pass)?;
         let last = pass.row_of_each(&hidden, pass.sequence() - 1)?;
@@ -156,19 +230,26 @@ impl Model {
         }
     }
 
+    /// The course of a route that fits the model and the inputs.
+    fn course(&self, inputs: &Inputs, route: &Route, tables: Option<&Tables>) -> Result<Course> {
+        inputs.check(&self.config)?;
+        Course::new(&self.config, inputs, route, tables)
+    }
+
     fn pass<'a, D: Kernels, T: Tape<f32, D>>(
         &'a self,
         tape: &'a mut T,
         parameters: &'a Parameters<D>,
         inputs: &'a Inputs,
-        rotary: Option<&'a Tables>,
+        (course, rotary): (&'a Course, Option<&'a Tables>),
         mode: Mode,
     ) -> Result<Pass<'a, D, T>> {
         self.check_parameters(parameters)?;
         inputs.check(&self.config)?;
         let weights = parameters.tensors();
         let device = weights[0].device();
-        Ok(Pass { tape, device, weights, config: &self.config, inputs, mode, rotary, generating: None })
+        let config = &self.config;
+        Ok(Pass { tape, device, weights, config, inputs, mode, course, shortened: false, rotary, generating: None })
     }
 
     /// Indices are only good for a set of this very make-up.

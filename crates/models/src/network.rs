@@ -1,8 +1,9 @@
-//! What a model computes, whatever its family: embeddings, blocks, head. Families fill in the parts.
+//! What a model is made of, whatever its family, and what its embeddings and its head compute. Families fill in the parts; the way
+//! through the blocks is in `stream`.
 
 use crate::config::ModelConfig;
 use crate::declare::{Linear, Norm, Table};
-use crate::layers::{self, Block, ClassBlock, Order};
+use crate::layers::{Block, ClassBlock, Order};
 use crate::pass::{Pass, Site};
 use crate::{Family, Images, Inputs, Result, Targets, Tokens};
 use ligo_kernels::{Activation, IGNORED, Kernels, Matrix, NO_ROW, Scalar, Tape};
@@ -93,21 +94,13 @@ impl Embeddings {
 }
 
 impl Network {
-    /// The last hidden states `[N, H]`; in CaiT the class tokens `[B, H]`.
-    pub(crate) fn hidden<D: Kernels, T: Tape<f32, D>>(&self, pass: &mut Pass<'_, D, T>) -> Result<Matrix<D>> {
+    /// The residual stream before the first block, `[N, H]`.
+    pub(crate) fn embedded<D: Kernels, T: Tape<f32, D>>(&self, pass: &mut Pass<'_, D, T>) -> Result<Matrix<D>> {
         let embedded = match pass.inputs {
             Inputs::Tokens(tokens) => self.embed_tokens(pass, tokens)?,
             Inputs::Images(images) => self.embed_images(pass, images)?,
         };
-        let x = pass.dropout(embedded, Site::Embeddings)?;
-        let x = layers::blocks(pass, &self.blocks, self.order, x)?;
-        match &self.class_blocks {
-            None => Ok(x),
-            Some(ClassBlocks { token, blocks, norm }) => {
-                let class = layers::class_blocks(pass, blocks, self.blocks.len(), *token, &x)?;
-                pass.norm(&class, *norm)
-            }
-        }
+        pass.dropout(embedded, Site::Embeddings)
     }
 
     fn embed_tokens<D: Kernels, T: Tape<f32, D>>(
@@ -274,7 +267,7 @@ fn mean_weight(targets: &[i32]) -> f32 {
     1.0 / labelled.max(1) as f32
 }
 
-fn transformed<D: Kernels, T: Tape<f32, D>>(
+pub(crate) fn transformed<D: Kernels, T: Tape<f32, D>>(
     pass: &mut Pass<'_, D, T>,
     transform: Option<Transform>,
     hidden: Matrix<D>,

@@ -3,6 +3,7 @@
 //! What all families share: where dropout falls and by which key, how attention reads the batch, and that every operation finds
 //! its weights by index.
 
+use crate::course::Course;
 use crate::declare::{Linear, Norm, Table};
 use crate::rope::Tables;
 use crate::{Inputs, Mode, ModelConfig, Result};
@@ -58,6 +59,10 @@ pub(crate) struct Pass<'a, D: Kernels, T: Tape<f32, D>> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) inputs: &'a Inputs,
     pub(crate) mode: Mode,
+    /// Which part of the model is passed.
+    pub(crate) course: &'a Course,
+    /// Whether only the course's kept tokens are here.
+    pub(crate) shortened: bool,
     /// Angles of rotary positions, in families that have them.
     pub(crate) rotary: Option<&'a Tables>,
     /// None but when generating token by token.
@@ -72,9 +77,25 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
 
     /// Tokens of one sequence, or class token, distillation token and patches of one image.
     pub(crate) fn sequence(&self) -> usize {
-        match self.inputs {
-            Inputs::Tokens(tokens) => tokens.sequence_length,
-            Inputs::Images(_) => self.config.prefix_tokens() + self.config.num_patches(),
+        self.inputs.sequence_length(self.config)
+    }
+
+    /// The same pass where nothing is recorded.
+    pub(crate) fn off_the_record<'b>(&self, tape: &'b mut NoneTape) -> Pass<'b, D, NoneTape>
+    where
+        'a: 'b,
+    {
+        Pass {
+            tape,
+            device: self.device,
+            weights: self.weights,
+            config: self.config,
+            inputs: self.inputs,
+            mode: self.mode,
+            course: self.course,
+            shortened: self.shortened,
+            rotary: self.rotary,
+            generating: None,
         }
     }
 
@@ -201,9 +222,23 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         }
     }
 
+    /// What a layer adds to the residual stream, divided by the probability with which the layer was kept.
+    pub(crate) fn of_kept(&mut self, x: Matrix<D>, layer: usize) -> Result<Matrix<D>> {
+        let probability = self.course.kept(layer);
+        if probability == 1.0 {
+            return Ok(x);
+        }
+        let width = self.config.hidden_size;
+        let gain = self.constant(vec![1.0 / probability; width], (1, width))?;
+        Ok(D::scale(self.tape, &x, &gain)?)
+    }
+
     /// The norm of x.
     pub(crate) fn norm(&mut self, x: &Matrix<D>, norm: Norm) -> Result<Matrix<D>> {
-        Ok(D::norm(self.tape, x, self.norm_of(norm))?)
+        match &self.course.norm_weights {
+            None => Ok(D::norm(self.tape, x, self.norm_of(norm))?),
+            Some(weights) => Ok(D::weighted_norm(self.tape, x, self.norm_of(norm), weights)?),
+        }
     }
 
     /// `x + residual` and its norm.
@@ -213,7 +248,12 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         residual: &Matrix<D>,
         norm: Norm,
     ) -> Result<(Matrix<D>, Matrix<D>)> {
-        Ok(D::add_norm(self.tape, x, residual, self.norm_of(norm))?)
+        if self.course.norm_weights.is_none() {
+            return Ok(D::add_norm(self.tape, x, residual, self.norm_of(norm))?);
+        }
+        let sum = self.add(x, residual)?;
+        let normed = self.norm(&sum, norm)?;
+        Ok((sum, normed))
     }
 
     /// RMS norms of each query head and each key head of a packed `[N, (A + 2K)·E]`.
@@ -268,15 +308,20 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             Inputs::Images(_) => None,
         };
         let causal = Visibility::Causal { window: config.window(layer) };
+        let all = (self.sequence(), real_tokens, self.rotary);
+        let (sequence, real_tokens, rotary) = match &self.course.kept_rows {
+            Some(kept) if self.shortened => (kept.count, kept.real_tokens.as_deref(), kept.rotary.as_ref()),
+            _ => all,
+        };
         Attention {
             batch: self.batch_size(),
-            sequence: self.sequence(),
+            sequence,
             heads: config.num_attention_heads,
             key_value_heads: config.num_key_value_heads(),
             head_dim: config.head_dim(),
             visibility: if config.family.is_causal() { causal } else { Visibility::Bidirectional },
             real_tokens,
-            rotary: self.rotary.map(|tables| Rotary { cosines: &tables.cosines, sines: &tables.sines }),
+            rotary: rotary.map(|tables| Rotary { cosines: &tables.cosines, sines: &tables.sines }),
             dropout: self.mask(Site::AttentionProbabilities(layer), config.attention_dropout),
         }
     }

@@ -216,6 +216,15 @@ impl Tables {
         Self { cosines, sines, lengths, rows }
     }
 
+    /// The rows of these positions, which have one each.
+    pub(crate) fn at(&self, positions: &[u32]) -> Self {
+        let width = self.cosines.len() / self.rows.max(1);
+        let pick =
+            |from: &[f32]| positions.iter().flat_map(|&p| &from[p as usize * width..][..width]).copied().collect();
+        let (cosines, sines) = (pick(&self.cosines), pick(&self.sines));
+        Self { cosines, sines, lengths: self.lengths.clone(), rows: positions.len() }
+    }
+
     /// Positions that they have a row for.
     pub(crate) fn rows(&self) -> usize {
         self.rows
