@@ -3,10 +3,10 @@
 use crate::schema::{Experiment, LanguageObjective};
 use anyhow::Result;
 use ligo_eval::{Convention, Flops, StepShape, forward_flops, operator_step_flops, step_flops};
-use ligo_growth::{LearnedOperator, OperatorTraining};
+use ligo_growth::LearnedOperator;
 use ligo_kernels::Kernels;
 use ligo_models::{Model, ModelConfig};
-use ligo_train::{Schedule, TrainingConfig};
+use ligo_train::TrainingConfig;
 
 /// What one optimiser step works on.
 pub(crate) fn step_shape(experiment: &Experiment, training: &TrainingConfig) -> StepShape {
@@ -51,19 +51,6 @@ pub(crate) fn learn<D: Kernels>(
     let expansion = Flops { forward: once.forward * times, backward: once.backward * times };
     let step = operator_step_flops(large.config(), step_shape(experiment, training), expansion).total();
     Ok(LearnFlops { step, materialise: once.forward })
-}
-
-/// How an operator's factors are trained: batches and betas as the row's weights, the rate constant after its warm-up.
-pub(crate) fn operator_config(training: &TrainingConfig, operator: &OperatorTraining) -> TrainingConfig {
-    TrainingConfig {
-        // A constant schedule may be as long as its warm-up needs it to be.
-        steps: operator.steps.max(operator.warmup_steps).max(1),
-        learning_rate: f64::from(operator.learning_rate),
-        warmup_steps: operator.warmup_steps,
-        schedule: Schedule::Constant,
-        weight_decay: f64::from(operator.weight_decay),
-        ..training.clone()
-    }
 }
 
 /// FLOPs of a stage's evaluations, which no method is charged with.

@@ -1,8 +1,9 @@
 //! The loss of a model on a fixed set of batches.
 
+use crate::Evaluated;
 use anyhow::{Result, ensure};
 use ligo_kernels::{IGNORED, Kernels, NoneTape, Scalar};
-use ligo_models::{Batch, Inputs, Mode, Model, Parameters, Targets};
+use ligo_models::{Batch, Inputs, Mode, Route, Targets};
 use std::ops::ControlFlow;
 
 /// Mean loss over all labels of `batches`, without dropout; breaks off as soon as `stop` says so.
@@ -12,11 +13,12 @@ use std::ops::ControlFlow;
 /// # Errors
 /// If a batch does not fit the model, or no position has a label.
 pub(crate) fn evaluate<D: Kernels>(
-    model: &Model,
-    parameters: &Parameters<D>,
+    evaluated: &Evaluated<'_, D>,
     batches: &[Batch],
     stop: impl Fn() -> bool,
 ) -> Result<ControlFlow<(), f64>> {
+    let Evaluated { model, parameters, route } = evaluated;
+    let whole = *route == Route::default();
     let (mut sum, mut positions) = (0.0, 0);
     for batch in batches {
         if stop() {
@@ -26,7 +28,10 @@ pub(crate) fn evaluate<D: Kernels>(
         if labelled == 0 {
             continue;
         }
-        let loss = model.loss(&mut NoneTape, parameters, batch, Mode::Evaluate)?;
+        let loss = match whole {
+            true => model.loss(&mut NoneTape, parameters, batch, Mode::Evaluate)?,
+            false => model.loss_along(&mut NoneTape, parameters, batch, Mode::Evaluate, route)?,
+        };
         sum += f64::from(value(&loss)) * labelled as f64;
         positions += labelled;
     }

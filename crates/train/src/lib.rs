@@ -1,8 +1,8 @@
 //! The training loop: schedules, evaluation, checkpoints, resume.
 //!
 //! - [`TrainingConfig`] is the table `[training]` of an experiment: AdamW, its schedule, micro-batches, clipping.
-//! - [`Objective`] is what is trained: a model's weights ([`WeightsObjective`]), or, elsewhere, the factors of a learned operator
-//!   with the model behind them.
+//! - [`Objective`] is what is trained: a model's weights by the plain loss ([`WeightsObjective`]), or the factors of a learned
+//!   operator with the model behind them ([`LearnerObjective`]).
 //! - [`train_stage`] trains it as a [`StagePlan`] says, tells a [`Progress`] about it, and leaves [`MetricRow`]s, a [`Cost`], and
 //!   checkpoints. A process that is killed at any moment and started again ends with the same bits as one that never was.
 //!
@@ -31,6 +31,7 @@
 //!     stage: "train".into(),
 //!     config: TrainingConfig { warmup_steps: 5, ..TrainingConfig::new(60, 1, 0.02) },
 //!     schedule_from: 0,
+//!     rate: Rate::Schedule,
 //!     steps: 60,
 //!     flops_per_step: 1e6,
 //!     before: Cost::default(),
@@ -42,7 +43,7 @@
 //! let directory = tempfile::tempdir()?;
 //! let validation = [counting(0, 0)?, counting(5, 0)?];
 //! let StageOutcome::Finished(result) = train_stage(
-//!     &device, &mut objective, &plan, &counting, &validation, directory.path(), &Silent, &StopFlag::default(),
+//!     &device, &mut objective, &mut None, &plan, &counting, &validation, directory.path(), &Silent, &StopFlag::default(),
 //! )? else { unreachable!("nobody asked it to stop") };
 //! assert_eq!(result.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 20, 40, 60]);
 //! assert!(result.rows[3].validation_loss < 0.5 * result.rows[0].validation_loss);
@@ -53,21 +54,30 @@
 mod batches;
 mod checkpoint;
 mod config;
+mod context;
 mod cost;
 mod error;
 mod evaluate;
+mod learner;
+mod moments;
 mod objective;
 mod optimiser;
 mod pace;
 mod progress;
+mod random;
+mod rate;
 mod stage;
 mod weights;
 
 pub use batches::BatchSource;
 pub use config::{InvalidTraining, Schedule, TrainingConfig};
+pub use context::{StepContext, stage_seed};
 pub use cost::Cost;
 pub use error::TrainError;
+pub use learner::LearnerObjective;
+pub use moments::{load_moments, save_moments};
 pub use objective::{Evaluated, Objective};
 pub use progress::{MetricRow, Progress, Silent, StepReport, StopFlag};
+pub use rate::Rate;
 pub use stage::{StageOutcome, StagePlan, StageResult, train_stage};
 pub use weights::WeightsObjective;

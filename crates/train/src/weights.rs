@@ -1,12 +1,12 @@
 //! The plain objective: a model's own weights.
 
-use crate::{Evaluated, Objective};
+use crate::{Evaluated, Objective, StepContext};
 use anyhow::Result;
 use ligo_kernels::{GradTape, Kernels, Scalar};
 use ligo_models::{Batch, Mode, Model, Parameters};
 use std::borrow::Cow;
 
-/// A model with its weights, all of them trained.
+/// A model with its weights, all of them trained by the plain loss.
 #[derive(Debug)]
 pub struct WeightsObjective<D: Kernels> {
     /// The architecture.
@@ -24,11 +24,12 @@ impl<D: Kernels> Objective<D> for WeightsObjective<D> {
         &mut self.parameters
     }
 
-    fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, mode: Mode) -> Result<Scalar<D>> {
+    fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, context: &StepContext) -> Result<Scalar<D>> {
+        let mode = Mode::Train { dropout_key: context.key() };
         Ok(self.model.loss(tape, &self.parameters, batch, mode)?)
     }
 
-    fn evaluated(&self) -> Result<Evaluated<'_, D>> {
-        Ok((&self.model, Cow::Borrowed(&self.parameters)))
+    fn evaluated(&self, _: u64) -> Result<Evaluated<'_, D>> {
+        Ok(Evaluated::whole(&self.model, Cow::Borrowed(&self.parameters)))
     }
 }

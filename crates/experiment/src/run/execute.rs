@@ -8,7 +8,6 @@ use super::Options;
 use super::data::Data;
 use super::directory::{RunDirectory, read_json, write_json};
 use super::jobs::{Job, SMALL};
-use super::learner::LearnerObjective;
 use super::seeds::{Purpose, seed};
 use crate::cost;
 use crate::record::{OperatorLoss, Provenance, RunRecord, StageAction, StageRecord};
@@ -18,7 +17,8 @@ use ligo_growth::{Action, Growth, GrowthOperator, LearnedOperator, OperatorTrain
 use ligo_kernels::Kernels;
 use ligo_models::{Batch, Model, ModelConfig, Parameters, checkpoint, hub};
 use ligo_train::{
-    Cost, MetricRow, Objective, StageOutcome, StagePlan, StageResult, TrainingConfig, WeightsObjective, train_stage,
+    Cost, LearnerObjective, MetricRow, Objective, Rate, StageOutcome, StagePlan, StageResult, TrainingConfig,
+    WeightsObjective, train_stage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -234,15 +234,15 @@ impl<D: Kernels> StageRun<'_, D> {
         let start = Instant::now();
         let learner = operator.start(&self.growth(&current, &large))?;
         let starting = start.elapsed();
-        let mut objective = LearnerObjective { learner, large };
+        let mut objective = LearnerObjective::new(learner, large, training);
 
-        let config = cost::operator_config(self.job.training, training);
+        let config = self.job.training.for_operator(training);
         let batches = seed(self.job.seed, Purpose::OperatorTraining);
         let plan = Steps { config, from: 0, steps: training.steps, flops: flops.step, batches };
         let Some(StageResult { rows, mut cost }) = self.steps(&mut objective, plan)? else { return Ok(None) };
 
         let start = Instant::now();
-        let parameters = objective.learner.materialise()?;
+        let parameters = objective.learner().materialise()?;
         cost.flops += flops.materialise;
         cost.wall_seconds += (starting + start.elapsed()).as_secs_f64();
         let operator = rows
@@ -250,7 +250,7 @@ impl<D: Kernels> StageRun<'_, D> {
             .zip(rows.last())
             .map(|(first, last)| OperatorLoss { before: first.validation_loss, after: last.validation_loss });
         Ok(Some(StageDone {
-            current: Current { model: objective.large, parameters },
+            current: Current { model: objective.into_parts().0, parameters },
             record: self.record(StageAction::Learn, cost),
             rows,
             operator,
@@ -281,6 +281,7 @@ impl<D: Kernels> StageRun<'_, D> {
             stage: self.stage.name.clone(),
             config: steps.config,
             schedule_from: steps.from,
+            rate: Rate::Schedule,
             steps: steps.steps,
             flops_per_step: steps.flops,
             before: self.before,
@@ -290,9 +291,18 @@ impl<D: Kernels> StageRun<'_, D> {
             checkpoint_every: options.checkpoint_every,
         };
         let directory = self.job.directory.join(checkpoints_of(self.index));
-        let outcome =
-            train_stage(*device, objective, &plan, &batches, validation, &directory, options.observer, &options.stop)
-                .with_context(|| self.job.name())?;
+        let outcome = train_stage(
+            *device,
+            objective,
+            &mut None,
+            &plan,
+            &batches,
+            validation,
+            &directory,
+            options.observer,
+            &options.stop,
+        )
+        .with_context(|| self.job.name())?;
         match outcome {
             StageOutcome::Stopped => Ok(None),
             StageOutcome::Finished(result) => {

@@ -5,7 +5,6 @@ mod data;
 pub(crate) mod directory;
 mod execute;
 pub(crate) mod jobs;
-mod learner;
 mod lock;
 mod observer;
 mod seeds;

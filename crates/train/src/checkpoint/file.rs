@@ -159,6 +159,7 @@ mod tests {
             stage: "train".into(),
             config: TrainingConfig::new(1, 1, 0.1),
             schedule_from: 0,
+            rate: crate::Rate::Schedule,
             steps: 1,
             flops_per_step: 0.0,
             before: Cost::default(),
@@ -171,10 +172,10 @@ mod tests {
         let tensors = Tensors { names: &["w".into()], weights: &matrices, first: &matrices, second: &matrices };
         let written = |space: &mut [u8]| {
             let mut file = io::Cursor::new(space);
-            write_into(&mut file, &Plan::new(&plan, &[]), &State::default(), &tensors)
+            write_into(&mut file, &Plan::new(&plan, 0, &[]), &State::default(), &tensors)
         };
         let mut whole = io::Cursor::new(Vec::new());
-        write_into(&mut whole, &Plan::new(&plan, &[]), &State::default(), &tensors).unwrap();
+        write_into(&mut whole, &Plan::new(&plan, 0, &[]), &State::default(), &tensors).unwrap();
         let length = whole.into_inner().len();
         assert!(written(&mut vec![0; length]).is_ok());
         for space in [0, 7, 8, 100, length - 24, length - 1] {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Raised when an older checkpoint can no longer be read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Where a stage stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub(crate) struct State {
     pub(crate) step: u64,
     /// Tokens seen.
     pub(crate) tokens: u64,
+    /// FLOPs beside `step · flops_per_step`: below 0 where steps left something out.
+    pub(crate) flops_beside: f64,
     /// Seconds spent on steps.
     pub(crate) wall_seconds: f64,
     /// Sum of the training losses since the last row.
@@ -32,7 +34,7 @@ impl State {
         Cost {
             steps: self.step,
             tokens: self.tokens,
-            flops: self.step as f64 * plan.flops_per_step,
+            flops: self.step as f64 * plan.flops_per_step + self.flops_beside,
             wall_seconds: self.wall_seconds,
         }
     }
@@ -44,10 +46,21 @@ impl State {
 pub(crate) struct Plan(Value);
 
 impl Plan {
-    /// Seconds and the cadence of checkpoints are left out: they change no bit.
-    pub(crate) fn new(plan: &StagePlan, specs: &[ParamSpec]) -> Self {
+    /// Seconds and the cadence of checkpoints are left out: they change no bit. `optimiser_steps`: those that the optimiser had seen
+    /// before the stage.
+    pub(crate) fn new(plan: &StagePlan, optimiser_steps: u64, specs: &[ParamSpec]) -> Self {
         let StagePlan {
-            stage, config, schedule_from, steps, flops_per_step, before, evaluate_every, seed, inputs, ..
+            stage,
+            config,
+            schedule_from,
+            rate,
+            steps,
+            flops_per_step,
+            before,
+            evaluate_every,
+            seed,
+            inputs,
+            ..
         } = plan;
         let tensors: Vec<Value> = specs.iter().map(|spec| json!([spec.name, spec.shape, spec.decay])).collect();
         Self(json!({
@@ -55,6 +68,8 @@ impl Plan {
             "stage": stage,
             "training": config,
             "schedule_from": schedule_from,
+            "rate": rate,
+            "optimiser_steps": optimiser_steps,
             "steps": steps,
             "flops_per_step": flops_per_step,
             "before": { "steps": before.steps, "tokens": before.tokens, "flops": before.flops },
@@ -111,7 +126,15 @@ mod tests {
                 train_loss: Some(value),
                 validation_loss: value,
             };
-            let state = State { step: 3, tokens: 7, wall_seconds: value, loss_sum: value, losses: 2, rows: vec![row] };
+            let state = State {
+                step: 3,
+                tokens: 7,
+                flops_beside: value,
+                wall_seconds: value,
+                loss_sum: value,
+                losses: 2,
+                rows: vec![row],
+            };
             let back: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
             assert_eq!(back, state);
             assert_eq!(back.loss_sum.to_bits(), value.to_bits());

@@ -2,7 +2,8 @@
 
 mod run;
 
-use crate::{BatchSource, Cost, MetricRow, Objective, Progress, StopFlag, TrainError, TrainingConfig};
+use crate::{BatchSource, Cost, MetricRow, Objective, Progress, Rate, StopFlag, TrainError, TrainingConfig};
+use ligo_growth::Moments;
 use ligo_kernels::Kernels;
 use ligo_models::Batch;
 use run::Run;
@@ -18,15 +19,17 @@ pub struct StagePlan {
     pub config: TrainingConfig,
     /// Where in the schedule the stage begins.
     pub schedule_from: u64,
+    /// How its learning rate follows from the schedule.
+    pub rate: Rate,
     /// Optimiser steps of this stage.
     pub steps: u64,
-    /// FLOPs that a step is charged with.
+    /// FLOPs that a step is charged with, unless the objective says otherwise of its micro-batches.
     pub flops_per_step: f64,
     /// The cost of all earlier stages.
     pub before: Cost,
     /// Steps between two evaluations; there is one before the first step and one after the last as well.
     pub evaluate_every: u64,
-    /// Of dropout.
+    /// Of dropout, and of whatever else the objective draws.
     pub seed: u64,
     /// Fingerprint of everything else that the result depends on: data, model, what happened before. A checkpoint with
     /// another one is refused.
@@ -62,6 +65,9 @@ pub struct StageResult {
 /// step, every `plan.evaluate_every` steps, and after the last. `directory` is the stage's own; checkpoints go there, every
 /// now and then, when `stop` is set, and at the end, so that a stage that was finished before is not trained again.
 ///
+/// `moments` is what AdamW remembers: it begins with what is there, or afresh with none; when the stage is finished what it then
+/// remembers is there, else nothing is.
+///
 /// # Errors
 /// [`TrainError::Diverged`] if a loss or the gradients' norm stops being finite, with the last good checkpoint;
 /// [`TrainError::Foreign`] if the directory holds another run's; [`TrainError::File`] for a full disk and the like;
@@ -70,6 +76,7 @@ pub struct StageResult {
 pub fn train_stage<D: Kernels>(
     device: &D,
     objective: &mut dyn Objective<D>,
+    moments: &mut Option<Moments<D>>,
     plan: &StagePlan,
     batches: &dyn BatchSource,
     validation: &[Batch],
@@ -77,7 +84,10 @@ pub fn train_stage<D: Kernels>(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<StageOutcome, TrainError> {
-    Run::begin(device, objective, plan, directory)?.go(batches, validation, progress, stop)
+    let run = Run::begin(device, objective, moments.take(), plan, directory)?;
+    let (outcome, remembered) = run.go(batches, validation, progress, stop)?;
+    *moments = remembered;
+    Ok(outcome)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use crate::checkpoint::{Checkpoints, Plan, State, Tensors, TensorsMut};
 use crate::evaluate::{evaluate, labelled, tokens, value};
 use crate::optimiser::Optimiser;
 use crate::pace::Pace;
-use crate::{BatchSource, MetricRow, Objective, Progress, StepReport, StopFlag, TrainError};
+use crate::{BatchSource, MetricRow, Objective, Progress, StepContext, StepReport, StopFlag, TrainError, stage_seed};
+use ligo_growth::Moments;
 use ligo_kernels::{GradTape, Kernels};
-use ligo_models::{Batch, Mode};
+use ligo_models::Batch;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ pub(super) struct Run<'a, D: Kernels> {
     /// When and how long ago the newest checkpoint was written by this process.
     last_save: (Instant, Duration),
     pace: Pace,
-    dropout: u64,
+    seed: u64,
 }
 
 impl<'a, D: Kernels> Run<'a, D> {
@@ -36,6 +37,7 @@ impl<'a, D: Kernels> Run<'a, D> {
     pub(super) fn begin(
         device: &D,
         objective: &'a mut dyn Objective<D>,
+        moments: Option<Moments<D>>,
         plan: &'a StagePlan,
         directory: &Path,
     ) -> Result<Self, TrainError> {
@@ -44,10 +46,10 @@ impl<'a, D: Kernels> Run<'a, D> {
         if plan.evaluate_every == 0 {
             return Err(refused("evaluate_every is 0, expected 1 or more".into()));
         }
-        let identity = Plan::new(plan, objective.trainable().specs());
-        let mut checkpoints = Checkpoints::open(directory)?;
         let mut optimiser =
-            Optimiser::new(device, objective.trainable()).map_err(|error| refused(error.to_string()))?;
+            Optimiser::new(device, objective.trainable(), moments).map_err(|error| refused(error.to_string()))?;
+        let identity = Plan::new(plan, optimiser.steps_before, objective.trainable().specs());
+        let mut checkpoints = Checkpoints::open(directory)?;
         let mut tensors = TensorsMut {
             names: &optimiser.names,
             weights: objective.trainable_mut().tensors_mut(),
@@ -57,7 +59,7 @@ impl<'a, D: Kernels> Run<'a, D> {
         let found = checkpoints.restore(&identity, &mut tensors)?;
         let saved = found.as_ref().map(|state| (state.step, state.rows.len()));
         Ok(Self {
-            dropout: dropout_seed(plan),
+            seed: stage_seed(plan.seed, &plan.stage),
             plan,
             objective,
             optimiser,
@@ -70,14 +72,14 @@ impl<'a, D: Kernels> Run<'a, D> {
         })
     }
 
-    /// To its end, or until asked to stop.
+    /// To its end, or until asked to stop; at the end with what the optimiser remembers.
     pub(super) fn go(
         mut self,
         batches: &dyn BatchSource,
         validation: &[Batch],
         progress: &dyn Progress,
         stop: &StopFlag,
-    ) -> Result<StageOutcome, TrainError> {
+    ) -> Result<(StageOutcome, Option<Moments<D>>), TrainError> {
         let (stage, steps) = (&self.plan.stage, self.plan.steps);
         progress.stage_started(stage, steps, self.state.step);
         loop {
@@ -100,12 +102,15 @@ impl<'a, D: Kernels> Run<'a, D> {
         }
         self.save()?;
         progress.stage_finished(stage);
-        Ok(StageOutcome::Finished(StageResult { cost: self.state.cost(self.plan), rows: self.state.rows }))
+        let moments = self.optimiser.into_moments(self.state.step);
+        let moments = moments.map_err(|error| TrainError::Plan { stage: stage.clone(), reason: error.to_string() })?;
+        let result = StageResult { cost: self.state.cost(self.plan), rows: self.state.rows };
+        Ok((StageOutcome::Finished(result), Some(moments)))
     }
 
-    fn stopped(mut self) -> Result<StageOutcome, TrainError> {
+    fn stopped(mut self) -> Result<(StageOutcome, Option<Moments<D>>), TrainError> {
         self.save()?;
-        Ok(StageOutcome::Stopped)
+        Ok((StageOutcome::Stopped, None))
     }
 
     fn evaluation_is_due(&self) -> bool {
@@ -119,8 +124,8 @@ impl<'a, D: Kernels> Run<'a, D> {
         let (plan, state) = (self.plan, &self.state);
         let loss = self
             .objective
-            .evaluated()
-            .and_then(|(model, parameters)| evaluate(model, &parameters, validation, || stop.is_set()));
+            .evaluated(state.step)
+            .and_then(|evaluated| evaluate(&evaluated, validation, || stop.is_set()));
         let loss = match loss.map_err(|error| self.at(state.step, error))? {
             ControlFlow::Continue(loss) => loss,
             ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
@@ -131,7 +136,7 @@ impl<'a, D: Kernels> Run<'a, D> {
         let total = plan.before + state.cost(plan);
         let learning_rate = match state.step {
             0 => 0.0,
-            step => plan.config.learning_rate_at(plan.schedule_from + step - 1),
+            step => plan.config.rate_at(plan.rate, plan.schedule_from + step - 1),
         };
         let row = MetricRow {
             stage: plan.stage.clone(),
@@ -183,18 +188,26 @@ impl<'a, D: Kernels> Run<'a, D> {
         let micro_batches: Vec<Batch> =
             micro_batches.collect::<anyhow::Result<_>>().map_err(|error| self.at(done + 1, error))?;
 
-        let mut loss = 0.0;
+        let (mut loss, mut flops) = (0.0, 0.0);
+        let share_of_flops = plan.flops_per_step / config.accumulate as f64;
+        let mut charged_apart = false;
         for (micro, (batch, share)) in micro_batches.iter().zip(shares(&micro_batches)).enumerate() {
-            let part = self.backward(batch, share, micro).map_err(|error| self.at(done + 1, error))?;
+            let context = self.context(micro);
+            let own = self.objective.flops(&context);
+            charged_apart |= own.is_some();
+            flops += own.unwrap_or(share_of_flops);
+            let part = self.backward(batch, share, &context).map_err(|error| self.at(done + 1, error))?;
             if !part.is_finite() {
                 return Err(self.diverged(done + 1, "training loss", part.into()));
             }
             loss += f64::from(share) * f64::from(part);
         }
-        let learning_rate = config.learning_rate_at(at);
+        let learning_rate = config.rate_at(plan.rate, at);
+        let context = self.context(0);
+        let rates: Vec<f32> = (0..self.optimiser.names.len()).map(|i| self.objective.rate(i, &context)).collect();
         let norm = self
             .optimiser
-            .step(self.objective.trainable_mut(), config, learning_rate, done + 1)
+            .step(self.objective.trainable_mut(), config, learning_rate, |i| rates[i], done + 1)
             .map_err(|error| self.at(done + 1, error.into()))?;
         if !norm.is_finite() {
             return Err(self.diverged(done + 1, "gradient norm", norm.into()));
@@ -205,6 +218,9 @@ impl<'a, D: Kernels> Run<'a, D> {
         self.pace.step(tokens, seconds);
         self.state.step += 1;
         self.state.tokens += tokens;
+        if charged_apart {
+            self.state.flops_beside += flops - plan.flops_per_step;
+        }
         self.state.wall_seconds += seconds;
         self.state.loss_sum += loss;
         self.state.losses += 1;
@@ -219,15 +235,19 @@ impl<'a, D: Kernels> Run<'a, D> {
     }
 
     /// Adds `share` of a micro-batch's gradient and returns its loss; no gradient is added where that is not finite.
-    fn backward(&mut self, batch: &Batch, share: f32, micro: usize) -> anyhow::Result<f32> {
-        let dropout_key = mix(mix(self.dropout ^ self.state.step) ^ micro as u64);
+    fn backward(&mut self, batch: &Batch, share: f32, context: &StepContext) -> anyhow::Result<f32> {
         let mut tape = GradTape::default();
-        let loss = self.objective.loss(&mut tape, batch, Mode::Train { dropout_key })?;
+        let loss = self.objective.loss(&mut tape, batch, context)?;
         let value = value(&loss);
         if value.is_finite() {
             tape.backward(&loss, share, &mut self.optimiser.gradients)?;
         }
         Ok(value)
+    }
+
+    fn context(&self, micro: usize) -> StepContext {
+        let step = self.state.step;
+        StepContext { step, schedule_step: self.plan.schedule_from + step, micro, seed: self.seed }
     }
 
     fn at(&self, step: u64, source: anyhow::Error) -> TrainError {
@@ -245,21 +265,4 @@ fn shares(micro_batches: &[Batch]) -> Vec<f32> {
     let labelled: Vec<usize> = micro_batches.iter().map(labelled).collect();
     let all: usize = labelled.iter().sum();
     labelled.into_iter().map(|part| part as f32 / all.max(1) as f32).collect()
-}
-
-/// Every stage has masks of its own.
-fn dropout_seed(plan: &StagePlan) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&plan.seed.to_le_bytes()).update(plan.stage.as_bytes());
-    let mut bytes = [0; 8];
-    hasher.finalize_xof().fill(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
-/// Spreads every bit over the whole number, one to one (the finaliser of SplitMix64).
-fn mix(mut z: u64) -> u64 {
-    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

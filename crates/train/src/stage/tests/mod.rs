@@ -6,7 +6,7 @@ mod result;
 mod resume;
 
 use super::*;
-use crate::{Evaluated, StepReport, WeightsObjective};
+use crate::{Evaluated, StepContext, StepReport, WeightsObjective};
 use anyhow::Result as Anyhow;
 use ligo_kernels::{Cpu, IGNORED};
 use ligo_models::{Family, Inputs, Model, ModelConfig, Targets, Tokens};
@@ -39,6 +39,7 @@ fn setting() -> Setting {
         stage: "train".into(),
         config,
         schedule_from: 0,
+        rate: Rate::Schedule,
         steps: 7,
         flops_per_step: 1e9 / 3.0,
         before: Cost { steps: 5, tokens: 1000, flops: 1e10 / 3.0, wall_seconds: 2.5 },
@@ -79,7 +80,7 @@ impl Setting {
         watch: &Watch,
     ) -> Result<StageOutcome, TrainError> {
         let device = Cpu::default();
-        train_stage(&device, objective, &self.plan, batches, &self.validation, directory, watch, &watch.stop)
+        train_stage(&device, objective, &mut None, &self.plan, batches, &self.validation, directory, watch, &watch.stop)
     }
 
     /// Trained to the end.

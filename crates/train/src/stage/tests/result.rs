@@ -129,13 +129,13 @@ impl Objective<Cpu> for Slow {
         &self,
         tape: &mut ligo_kernels::GradTape<Cpu>,
         batch: &Batch,
-        mode: ligo_models::Mode,
+        context: &StepContext,
     ) -> Anyhow<ligo_kernels::Scalar<Cpu>> {
-        self.0.loss(tape, batch, mode)
+        self.0.loss(tape, batch, context)
     }
-    fn evaluated(&self) -> Anyhow<Evaluated<'_, Cpu>> {
+    fn evaluated(&self, steps: u64) -> Anyhow<Evaluated<'_, Cpu>> {
         std::thread::sleep(Duration::from_millis(100));
-        self.0.evaluated()
+        self.0.evaluated(steps)
     }
 }
 
