@@ -1,6 +1,8 @@
 //! The operator of methods that have a rule for depth alone: widths are borrowed from FPI ([`WidthMap::copies`]).
 
-use crate::{DepthMap, Draw, Growth, GrowthOperator, Guarantee, LinearGrowth, Moments, Result, WidthMap, check_head_dim};
+use crate::{
+    DepthMap, Draw, Growth, GrowthOperator, Guarantee, LinearGrowth, Moments, Result, WidthMap, check_head_dim,
+};
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters};
 
@@ -22,7 +24,9 @@ impl CopiedGrowth {
         let Some(layers) = self.depth.layers() else {
             return Guarantee::Nothing("its layers are mixed from several".into());
         };
-        if !layers.iter().copied().eq(0..small.num_hidden_layers) {
+        // Silent ones change nothing.
+        let speaking = layers.iter().enumerate().filter(|(i, _)| !self.depth.is_silent(*i)).map(|(_, &j)| j);
+        if !speaking.eq(0..small.num_hidden_layers) {
             return Guarantee::Layers(layers);
         }
         let balanced = self.draw == Draw::Balanced && large.hidden_size.is_multiple_of(small.hidden_size);

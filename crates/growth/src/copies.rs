@@ -47,36 +47,58 @@ impl WidthMap {
     /// # Errors
     /// As [`WidthMap::per_space`].
     pub fn copies(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<Self> {
-        copies(small, large, draw, seed)
+        let mut rng = StdRng::seed_from_u64(seed);
+        Self::copying(small, large, |from, to| index_map(&mut rng, from, to, draw))
+    }
+
+    /// The small model's units side by side, again and again: large unit i copies small unit i mod d, in every space, and whatever
+    /// reads copies divides by their number. With D = n · d the residual stream becomes `[h, h, …, h]`. Heads have to be equally long
+    /// ([`check_head_dim`]).
+    ///
+    /// # Errors
+    /// As [`WidthMap::per_space`].
+    pub fn tiled(small: &ModelConfig, large: &ModelConfig) -> Result<Self> {
+        Self::copying(small, large, |from, to| (0..to).map(|i| i % from).collect())
+    }
+
+    /// Copies as `choose` says: told how many units a space has and how many it will have, it gives the small unit of each large one.
+    /// It is asked for the residual stream, for each layer's key and value heads, whose map their query heads share, and for its MLP.
+    ///
+    /// # Errors
+    /// As [`WidthMap::per_space`].
+    pub fn copying(
+        small: &ModelConfig,
+        large: &ModelConfig,
+        mut choose: impl FnMut(usize, usize) -> Vec<usize>,
+    ) -> Result<Self> {
+        let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
+        let (value_heads, large_value_heads) = (small.num_key_value_heads(), large.num_key_value_heads());
+        let mut heads: Option<(usize, Vec<usize>)> = None;
+        Self::per_space(small, large, |space, from, to| {
+            // Queries and keys meet head by head, the scores weigh the values of that head, and talking heads mix the scores: one
+            // map for them all. Where several query heads share a value head, they are copied together.
+            let of_heads = match space {
+                Space::Query(layer) | Space::Heads(layer) => Some((layer, sharing)),
+                Space::Key(layer) | Space::Value(layer) => Some((layer, 1)),
+                _ => None,
+            };
+            Ok(match of_heads {
+                Some((layer, together)) => {
+                    let value_heads = match &heads {
+                        Some((of, map)) if *of == layer => map,
+                        _ => &heads.insert((layer, choose(value_heads, large_value_heads))).1,
+                    };
+                    SpaceMap::duplicating(&together_with(value_heads, together), from.unit)
+                }
+                None => SpaceMap::duplicating(&choose(from.units, to.units), from.unit),
+            })
+        })
     }
 }
 
-fn copies(small: &ModelConfig, large: &ModelConfig, draw: Draw, seed: u64) -> Result<WidthMap> {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
-    let (value_heads, large_value_heads) = (small.num_key_value_heads(), large.num_key_value_heads());
-    let mut heads: Option<(usize, Vec<usize>)> = None;
-    WidthMap::per_space(small, large, |space, from, to| {
-        // Queries and keys meet head by head, the scores weigh the values of that head, and talking heads mix the scores: one
-        // map for them all. Where several query heads share a value head, they are copied together.
-        let of_heads = match space {
-            Space::Query(layer) | Space::Heads(layer) => Some((layer, sharing)),
-            Space::Key(layer) | Space::Value(layer) => Some((layer, 1)),
-            _ => None,
-        };
-        Ok(match of_heads {
-            Some((layer, together)) => {
-                let value_heads = match &heads {
-                    Some((of, map)) if *of == layer => map,
-                    _ => &heads.insert((layer, index_map(&mut rng, value_heads, large_value_heads, draw))).1,
-                };
-                let map: Vec<usize> =
-                    value_heads.iter().flat_map(|j| (0..together).map(move |k| j * together + k)).collect();
-                SpaceMap::duplicating(&map, from.unit)
-            }
-            None => SpaceMap::duplicating(&index_map(&mut rng, from.units, to.units, draw), from.unit),
-        })
-    })
+/// What the query heads copy whose value heads copy `value_heads`, `together` of them sharing each.
+pub fn together_with(value_heads: &[usize], together: usize) -> Vec<usize> {
+    value_heads.iter().flat_map(|j| (0..together).map(move |k| j * together + k)).collect()
 }
 
 /// g: the identity on the first `small`, drawn beyond.

@@ -47,6 +47,31 @@ impl DepthMap {
         Self::copies(small_layers, (0..large_layers).map(|i| i * small_layers / large_layers))
     }
 
+    /// Silent copies spread over the depth: with n = L2 − L1 of them, the k-th (from 1) stands behind small layer ⌈k · L1 / n⌉ − 1 and
+    /// copies it. Where n divides L1 that is one behind every L1 / n layers (LLaMA-Pro), where L1 divides n it is n / L1 behind each.
+    ///
+    /// ```
+    /// use ligo_growth::DepthMap;
+    /// let map = DepthMap::spread(4, 6);
+    /// assert_eq!(map.layers(), Some(vec![0, 1, 1, 2, 3, 3]));
+    /// assert_eq!(map.silent(), [2, 5]);
+    /// ```
+    pub fn spread(small_layers: usize, large_layers: usize) -> Self {
+        let new = large_layers.saturating_sub(small_layers);
+        let behind = |k: usize| (k * small_layers).div_ceil(new) - 1;
+        let (mut layers, mut silent) = (Vec::with_capacity(large_layers), Vec::with_capacity(new));
+        let mut k = 1;
+        for j in 0..small_layers {
+            layers.push(j);
+            while k <= new && behind(k) == j {
+                silent.push(layers.len());
+                layers.push(j);
+                k += 1;
+            }
+        }
+        Self::copies(small_layers, layers.into_iter()).with_silent(silent)
+    }
+
     /// Large layer i is the sum of `weight · small layer` over the pairs in `sources[i]`.
     ///
     /// # Errors
@@ -94,6 +119,11 @@ impl DepthMap {
     /// Whether a large layer starts out passing on what it gets.
     pub fn is_silent(&self, large_layer: usize) -> bool {
         self.silent.contains(&large_layer)
+    }
+
+    /// The large layers that start out passing on what they get, in order.
+    pub fn silent(&self) -> Vec<usize> {
+        self.silent.iter().copied().collect()
     }
 
     /// L1.
@@ -148,9 +178,25 @@ mod tests {
             (DepthMap::interpolate(3, 6), vec![0, 0, 1, 1, 2, 2]),
             (DepthMap::stack_then_top(6, 12), vec![0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]),
             (DepthMap::stack_then_top(4, 6), vec![0, 1, 2, 3, 2, 3]),
+            (DepthMap::spread(32, 40), (0..40).map(|i| (i - i / 5).min(4 * (i / 5) + 3)).collect()),
         ];
         for (map, layers) in cases {
             assert_eq!(map.layers(), Some(layers));
+        }
+    }
+
+    #[test]
+    fn silent_copies_stand_behind_what_they_copy_in_any_number() {
+        let cases: [(usize, usize, &[usize], &[usize]); 5] = [
+            (3, 3, &[0, 1, 2], &[]),
+            (2, 4, &[0, 0, 1, 1], &[1, 3]),
+            (3, 5, &[0, 1, 1, 2, 2], &[2, 4]),
+            (2, 6, &[0, 0, 0, 1, 1, 1], &[1, 2, 4, 5]),
+            (2, 5, &[0, 0, 1, 1, 1], &[1, 3, 4]),
+        ];
+        for (small, large, layers, silent) in cases {
+            let map = DepthMap::spread(small, large);
+            assert_eq!((map.layers().unwrap(), map.silent()), (layers.to_vec(), silent.to_vec()), "{small} to {large}");
         }
     }
 

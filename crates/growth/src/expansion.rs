@@ -18,6 +18,11 @@ pub enum Expansion {
         /// A factor for each large coordinate; none means 1.
         scale: Option<Vec<f32>>,
     },
+    /// Every large coordinate is a short weighted sum of small ones. One that is a sum of nothing is 0, and not fresh.
+    Sparse {
+        /// For each of the D large coordinates its pairs (small coordinate, weight).
+        rows: Vec<Vec<(usize, f32)>>,
+    },
     /// Every large coordinate is a sum over all small ones.
     Dense {
         /// `[D, d]`, row by row.
@@ -66,6 +71,10 @@ impl Expansion {
                 from: coordinates().map(|(i, copy)| from[i].map(|j| place(j, copy))).collect(),
                 scale: scale.as_ref().map(|scale| coordinates().map(|(i, _)| scale[i]).collect()),
             },
+            Self::Sparse { rows } => {
+                let row = |(i, copy): (usize, usize)| rows[i].iter().map(|&(j, w)| (place(j, copy), w)).collect();
+                Self::Sparse { rows: coordinates().map(row).collect() }
+            }
             Self::Dense { matrix, small: width } => {
                 let wide = width * times;
                 let mut repeated = vec![0.0; large.width() * times * wide];
@@ -99,6 +108,13 @@ impl Expansion {
                 Some(j) => wrong(format!("small coordinate {j}"), format!("less than the small model's {small}")),
                 None => Ok(()),
             },
+            Self::Sparse { rows } if rows.len() != large => {
+                wrong(format!("{} coordinates", rows.len()), format!("the large model's {large}"))
+            }
+            Self::Sparse { rows } => match rows.iter().flatten().find(|(j, _)| *j >= small) {
+                Some((j, _)) => wrong(format!("small coordinate {j}"), format!("less than the small model's {small}")),
+                None => Ok(()),
+            },
             Self::Dense { matrix, small: columns } if *columns != small || matrix.len() != small * large => wrong(
                 format!("a matrix of {} values in rows of {columns}", matrix.len()),
                 format!("[{large}, {small}]"),
@@ -107,83 +123,37 @@ impl Expansion {
         }
     }
 
-    /// Where each large coordinate comes from, the small axis beginning at `offset`. Sizes have been checked.
-    pub(crate) fn sources(&self, offset: usize, small: usize) -> Vec<Source<'_>> {
+    /// Whether some large coordinate keeps the large model's own start.
+    pub(crate) fn leaves_fresh(&self) -> bool {
+        matches!(self, Self::Select { from, .. } if from.contains(&None))
+    }
+
+    /// As a matrix `[D, small]`, row by row, in which a fresh coordinate is a row of zeros; none if the axis stays as it is.
+    pub(crate) fn matrix(&self, small: usize) -> Option<Vec<f32>> {
+        let of_rows = |rows: &mut dyn Iterator<Item = Vec<(usize, f32)>>| {
+            let row = |entries: Vec<(usize, f32)>| {
+                let mut row = vec![0.0; small];
+                entries.into_iter().for_each(|(j, weight)| row[j] += weight);
+                row
+            };
+            rows.flat_map(row).collect()
+        };
         match self {
-            Self::Keep => (offset..offset + small).map(|index| Source::One { index, scale: 1.0 }).collect(),
+            Self::Keep => None,
             Self::Select { from, scale } => {
-                let source = |(i, from): (usize, &Option<usize>)| match from {
-                    None => Source::Fresh,
-                    Some(j) => Source::One { index: offset + j, scale: scale.as_ref().map_or(1.0, |s| s[i]) },
-                };
-                from.iter().enumerate().map(source).collect()
+                let weight = |i: usize| scale.as_ref().map_or(1.0, |scale| scale[i]);
+                let entry = |(i, j): (usize, &Option<usize>)| j.map(|j| (j, weight(i))).into_iter().collect();
+                Some(of_rows(&mut from.iter().enumerate().map(entry)))
             }
-            Self::Dense { matrix, small } => {
-                matrix.chunks_exact(*small).map(|weights| Source::Sum { offset, weights }).collect()
-            }
+            Self::Sparse { rows } => Some(of_rows(&mut rows.iter().cloned())),
+            Self::Dense { matrix, .. } => Some(matrix.clone()),
         }
     }
-}
-
-/// Where one large coordinate of an axis comes from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Source<'a> {
-    /// From nowhere: the large model's own start.
-    Fresh,
-    /// A multiple of one small coordinate.
-    One { index: usize, scale: f32 },
-    /// `Σ_k weights[k] · small[offset + k]`.
-    Sum { offset: usize, weights: &'a [f32] },
-}
-
-impl Source<'_> {
-    /// The value at this coordinate, `small` giving the values at the small ones; 0 for a fresh one.
-    fn value(self, small: impl Fn(usize) -> f32) -> f32 {
-        match self {
-            Source::Fresh => 0.0,
-            Source::One { index, scale } => scale * small(index),
-            Source::Sum { offset, weights } => weights.iter().enumerate().map(|(k, w)| w * small(offset + k)).sum(),
-        }
-    }
-}
-
-/// `rows · x · columnsᵀ` for `x` `[_, width]`: first the rows, then the columns.
-pub(crate) fn expand(x: &[f32], width: usize, rows: &[Source<'_>], columns: &[Source<'_>]) -> Vec<f32> {
-    let mut large = Vec::with_capacity(rows.len() * columns.len());
-    for row in rows {
-        let taller: Vec<f32> = (0..width).map(|c| row.value(|r| x[r * width + c])).collect();
-        large.extend(columns.iter().map(|column| column.value(|c| taller[c])));
-    }
-    large
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const X: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // [2, 3]
-
-    fn grown(rows: &Expansion, columns: &Expansion) -> Vec<f32> {
-        expand(&X, 3, &rows.sources(0, 2), &columns.sources(0, 3))
-    }
-
-    #[test]
-    fn keeping_both_axes_changes_nothing() {
-        assert_eq!(grown(&Expansion::Keep, &Expansion::Keep), X);
-    }
-
-    #[test]
-    fn selecting_copies_and_scales_rows_and_columns() {
-        let rows = Expansion::select([0, 1, 1]);
-        let columns = Expansion::Select { from: vec![Some(2), Some(0)], scale: Some(vec![0.5, 2.0]) };
-        assert_eq!(grown(&rows, &columns), [1.5, 2.0, 3.0, 8.0, 3.0, 8.0]);
-    }
-
-    #[test]
-    fn a_dense_map_of_zeros_and_ones_equals_the_selection_it_spells() {
-        let dense = Expansion::Dense { matrix: vec![1.0, 0.0, 0.0, 1.0, 0.0, 1.0], small: 2 };
-        assert_eq!(grown(&dense, &Expansion::Keep), grown(&Expansion::select([0, 1, 1]), &Expansion::Keep));
-    }
 
     #[test]
     fn padding_keeps_heads_whole_where_they_fit_and_is_the_corner_where_not() {
@@ -220,6 +190,19 @@ mod tests {
             }
         };
         assert_eq!(dense(&once, 4).repeated(size(2), size(3), 2), dense(&twice, 8));
+
+        let sparse = Expansion::Sparse { rows: vec![vec![(1, 0.5)], vec![], vec![(0, 2.0), (2, 1.0)], vec![]] };
+        let rows = vec![
+            vec![(1, 0.5)],
+            vec![],
+            vec![(3, 0.5)],
+            vec![],
+            vec![(0, 2.0), (4, 1.0)],
+            vec![],
+            vec![(2, 2.0), (6, 1.0)],
+            vec![],
+        ];
+        assert_eq!(sparse.repeated(size(2), size(2), 2), Expansion::Sparse { rows });
     }
 
     #[test]
@@ -229,6 +212,8 @@ mod tests {
             (Expansion::select([0, 1]), "2 coordinates"),
             (Expansion::select([0, 1, 2]), "small coordinate 2"),
             (Expansion::Select { from: vec![Some(0); 3], scale: Some(vec![1.0]) }, "1 factors"),
+            (Expansion::Sparse { rows: vec![vec![]] }, "1 coordinates"),
+            (Expansion::Sparse { rows: vec![vec![], vec![(0, 1.0)], vec![(1, 1.0), (3, 1.0)]] }, "small coordinate 3"),
             (Expansion::Dense { matrix: vec![0.0; 6], small: 3 }, "6 values in rows of 3"),
         ];
         for (map, found) in cases {

@@ -58,24 +58,30 @@
 //! [`parse_options`], check the sizes with [`check_growth`], return the stages. Then name it in the registry of
 //! `ligo-experiment`. The trainer charges, resumes and reports it like every other method.
 
+mod axis;
 mod copied;
 mod copies;
 mod depth;
+mod depth_rule;
 mod error;
 mod expansion;
+mod gather;
 mod linear;
 mod method;
+mod noise;
 mod operator;
 mod options;
 mod scratch;
 mod shares;
+mod silence;
 mod sizes;
 pub mod testing;
 mod width;
 
 pub use copied::CopiedGrowth;
-pub use copies::{Draw, check_head_dim};
+pub use copies::{Draw, check_head_dim, together_with};
 pub use depth::DepthMap;
+pub use depth_rule::DepthRule;
 pub use error::GrowthError;
 pub use expansion::Expansion;
 pub use linear::LinearGrowth;
@@ -83,6 +89,7 @@ pub use method::{
     Action, Axes, Distillation, FadeIn, Guarantee, LayerDropping, Method, OperatorTraining, RateDecay, Recipe, Stage,
     Start, SubModels, Task, TokenDropping, Trained, Training,
 };
+pub use noise::Noise;
 pub use operator::{ExpansionFlops, FactorDiagnostics, Growth, GrowthOperator, LearnedOperator, Learner, Moments};
 pub use options::parse_options;
 pub use scratch::Scratch;

@@ -1,19 +1,27 @@
 //! A fixed linear growth operator: width and depth maps applied spec by spec to any model.
 //!
-//! Entry by entry this is PAPER.md Eq. 8 with constant factors, `W_new_i = Σ_j w_ij B_j W_j A_jᵀ`. It runs once, on the host.
+//! Entry by entry this is PAPER.md Eq. 8 with constant factors, `W_new_i = Σ_j w_ij B_j W_j A_jᵀ`. It runs once: dense maps as
+//! products on the device, all else in one pass on the host.
 
-use crate::expansion::{Source, expand};
+use crate::axis::{Factors, Gather, Part, Take, is_dense};
+use crate::gather::{Lay, clear, lay};
+use crate::silence::Silence;
 use crate::sizes::check_shapes;
-use crate::width::sizes;
-use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Result, WidthMap};
+use crate::width::{NormMap, sizes};
+use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Moments, Result, WidthMap};
 use dfdx::tensor::TensorFromVec;
-use ligo_kernels::{KernelError, Kernels, Matrix};
-use ligo_models::{Axis, ModelConfig, ParamSpec, Parameters};
+use ligo_kernels::{Input, KernelError, Kernels, Matrix, NoneTape};
+use ligo_models::{Axis, Init, ModelConfig, ParamSpec, Parameters, Role, Space};
 use std::collections::HashMap;
 
-/// Widens every small layer by the maps of its spaces, then mixes layers; parameters outside the layers are only widened.
+/// Widens every small layer by the maps of its spaces, then mixes layers; parameters outside the layers are only widened. Layers that
+/// the depth map calls silent pass on what they get.
 ///
 /// What no small coordinate reaches keeps the fresh start of a large model initialised with the growth's seed.
+///
+/// Moments grow as gradients do. A coordinate that stands c times, and is read through shares of 1/c, passes back shares of its
+/// gradient, while what it is read with sees the same input c times: for gradients A and B change places, `M_new_i = Σ_j w_ij A_j M_j B_jᵀ`.
+/// Second moments grow by the squares of the same factors; what is fresh or silent has moments of 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearGrowth {
     /// Per space.
@@ -24,22 +32,50 @@ pub struct LinearGrowth {
 
 impl<D: Kernels> GrowthOperator<D> for LinearGrowth {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
-        let (small, large) = (growth.small.config(), growth.large.config());
-        check_shapes(small, large)?;
-        self.check_depth(small, large)?;
-        let fresh = growth.large.fresh(growth.device, growth.seed)?;
-        let sources = SmallParameters::new(growth.parameters);
-        let specs = growth.large.specs().clone();
-        let mut tensors = Vec::with_capacity(specs.len());
-        for (spec, fresh) in specs.iter().zip(fresh.tensors()) {
-            let values = self.parameter(spec, fresh.as_vec(), &sources, (small, large))?;
-            tensors.push(matrix(growth.device, values, spec.matrix_shape())?);
-        }
-        Ok(Parameters::new(specs, tensors)?)
+        self.carry_out(growth, growth.parameters, Take::Values)
+    }
+
+    fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
+        let first = self.carry_out(growth, &moments.first, Take::Gradients)?;
+        let second = self.carry_out(growth, &moments.second, Take::Squares)?;
+        Ok(Some(Moments { first, second, steps: moments.steps }))
     }
 }
 
 impl LinearGrowth {
+    /// Grows a set of the small model's make-up.
+    fn carry_out<D: Kernels>(&self, growth: &Growth<'_, D>, from: &Parameters<D>, take: Take) -> Result<Parameters<D>> {
+        let (small, large) = (growth.small.config(), growth.large.config());
+        check_shapes(small, large)?;
+        self.check_depth(small, large)?;
+        let silence =
+            Silence { depth: &self.depth, post_norm: growth.large.is_post_norm(), eps: large.layer_norm_eps() };
+        silence.check()?;
+        let fresh = match take {
+            Take::Values if self.width.leaves_fresh() => Some(growth.large.fresh(growth.device, growth.seed)?),
+            _ => None,
+        };
+        let job = Job { operator: self, device: growth.device, small, large, take, from: SmallParameters::new(from) };
+        let specs = growth.large.specs();
+        let mut tensors: Vec<Option<Matrix<D>>> = vec![None; specs.len()];
+        for members in by_module(specs) {
+            // All layers of a module at once: a small layer is widened once for all the large ones that it is part of.
+            let start =
+                |&i: &usize| fresh.as_ref().map_or(vec![0.0; specs[i].elements()], |set| set.tensors()[i].as_vec());
+            let mut values: Vec<Vec<f32>> = members.iter().map(start).collect();
+            let (first, part) = (&specs[members[0]], growth.large.part(members[0]));
+            job.module(first, part, &mut values)?;
+            if first.layer.is_some() {
+                silence.apply(part, first.init, take, &mut values);
+            }
+            for (i, values) in members.into_iter().zip(values) {
+                tensors[i] = Some(matrix(growth.device, values, specs[i].matrix_shape())?);
+            }
+        }
+        // Every spec is a member of its module.
+        Ok(Parameters::new(specs.clone(), tensors.into_iter().flatten().collect())?)
+    }
+
     fn check_depth(&self, small: &ModelConfig, large: &ModelConfig) -> Result<()> {
         let found = (self.depth.small_layers(), self.depth.large_layers());
         let expected = (small.num_hidden_layers, large.num_hidden_layers);
@@ -49,62 +85,172 @@ impl LinearGrowth {
         let layers = |(from, to)| format!("{from} to {to} layers");
         Err(GrowthError::Map { what: "the depth map".into(), found: layers(found), expected: layers(expected) })
     }
+}
 
-    /// The values of one large parameter, laid over its fresh ones.
-    fn parameter<D: Kernels>(
-        &self,
-        spec: &ParamSpec,
-        mut values: Vec<f32>,
-        small: &SmallParameters<'_, D>,
-        configs: (&ModelConfig, &ModelConfig),
-    ) -> Result<Vec<f32>> {
-        let layers: Vec<(Option<usize>, f32)> = match spec.layer {
-            None => vec![(None, 1.0)],
-            Some(i) => self.depth.sources(i).iter().map(|&(j, weight)| (Some(j), weight)).collect(),
-        };
-        let columns = spec.matrix_shape().1;
-        let mut reached = vec![false; values.len()];
-        for (layer, weight) in layers {
-            let (from, tensor) = small.get(spec, layer)?;
-            let axes: Vec<Vec<Source<'_>>> =
-                from.axes.iter().map(|axis| self.axis(axis, configs)).collect::<Result<_>>()?;
-            let one_row = [Source::One { index: 0, scale: 1.0 }];
-            let (row_sources, column_sources) = match &axes[..] {
-                [rows, columns] => (&rows[..], &columns[..]),
-                [vector] => (&one_row[..], &vector[..]),
-                _ => return Err(unfit(spec, format!("{} axes", axes.len()), "one or two")),
+/// One carrying out of an operator.
+struct Job<'a, D: Kernels> {
+    operator: &'a LinearGrowth,
+    device: &'a D,
+    small: &'a ModelConfig,
+    large: &'a ModelConfig,
+    take: Take,
+    from: SmallParameters<'a, D>,
+}
+
+impl<D: Kernels> Job<'_, D> {
+    /// The values of one module in all large layers, laid over what they start from. `spec` is that of the first one.
+    fn module(&self, spec: &ParamSpec, part: ligo_models::Part, values: &mut [Vec<f32>]) -> Result<()> {
+        if spec.layer.is_none() {
+            let widened = self.widen(spec, None, part)?;
+            return values.iter_mut().try_for_each(|out| widened.lay(spec, out, 1.0, Lay::Over));
+        }
+        let depth = &self.operator.depth;
+        let weight = |weight: f32| if self.take == Take::Squares { weight * weight } else { weight };
+        let mixed = |layer: usize| depth.sources(layer).len() > 1;
+        // What is mixed is added up, so it has to start from 0 wherever some source reaches.
+        for j in 0..self.small.num_hidden_layers {
+            let users: Vec<(usize, f32)> = users(depth, j).filter(|(i, _)| mixed(*i)).collect();
+            if !users.is_empty() {
+                let axes = self.axes(self.from.get(spec, Some(j))?.0, part)?;
+                users.into_iter().for_each(|(i, _)| clear(&mut values[i], &axes.0, &axes.1));
+            }
+        }
+        for j in 0..self.small.num_hidden_layers {
+            if users(depth, j).next().is_none() {
+                continue;
+            }
+            let widened = self.widen(spec, Some(j), part)?;
+            for (i, w) in users(depth, j) {
+                widened.lay(spec, &mut values[i], weight(w), if mixed(i) { Lay::Onto } else { Lay::Over })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The module's parameter in one small layer, ready to be laid into large ones: dense maps have been carried out.
+    fn widen(&self, spec: &ParamSpec, layer: Option<usize>, part: ligo_models::Part) -> Result<Widened> {
+        let (from, tensor) = self.from.get(spec, layer)?;
+        let (rows, columns) = self.parts(from, part)?;
+        let (small_rows, small_columns) = (total(&rows, |p| p.small), total(&columns, |p| p.small));
+        if from.matrix_shape() != (small_rows, small_columns) {
+            return Err(unfit(spec, format!("{:?}", from.shape), "the shape that the small model's sizes give it"));
+        }
+        let mut tensor = tensor.clone();
+        let mut dense = [(is_dense(&rows), true), (is_dense(&columns), false)];
+        // The cheaper order of the two products.
+        let (large_rows, large_columns) = (total(&rows, |p| p.large), total(&columns, |p| p.large));
+        if large_rows * small_columns * (small_rows + large_columns)
+            > small_rows * large_columns * (small_columns + large_rows)
+        {
+            dense.reverse();
+        }
+        for (_, is_rows) in dense.into_iter().filter(|(dense, _)| *dense) {
+            let factors = Factors::new(self.device, if is_rows { &rows } else { &columns }, self.take)?;
+            let expand = if is_rows { D::expand_rows } else { D::expand_columns };
+            tensor = expand(&mut NoneTape, &tensor, Input::Frozen, &factors.get())?;
+        }
+        let (rows, columns) = self.axes(from, part)?;
+        Ok(Widened { values: tensor.as_vec(), rows, columns })
+    }
+
+    /// How rows and columns are gathered; a vector is one row.
+    fn axes(&self, spec: &ParamSpec, part: ligo_models::Part) -> Result<(Gather, Gather)> {
+        let (rows, columns) = self.parts(spec, part)?;
+        let vector = spec.axes.len() == 1;
+        let rows = if vector { Gather::one_row() } else { Gather::new(&rows, self.take) };
+        let mut columns = Gather::new(&columns, self.take);
+        if let Some(norms) = self.norms(part).filter(|norms| spec.init == Init::Ones && norms.gain != 1.0) {
+            let gain = match self.take {
+                Take::Values => norms.gain,
+                Take::Gradients => 1.0 / norms.gain,
+                Take::Squares => 1.0 / (norms.gain * norms.gain),
             };
-            if row_sources.len() * column_sources.len() != values.len() {
-                return Err(unfit(spec, format!("{:?}", from.shape), "a shape that grows into the large model's"));
-            }
-            let wide = expand(&tensor.as_vec(), from.matrix_shape().1, row_sources, column_sources);
-            let covered = |(_, source): &(usize, &Source<'_>)| **source != Source::Fresh;
-            for (r, _) in row_sources.iter().enumerate().filter(covered) {
-                for (c, _) in column_sources.iter().enumerate().filter(covered) {
-                    let at = r * columns + c;
-                    // The first one replaces the fresh value instead of being added to it.
-                    values[at] = if reached[at] { values[at] + weight * wide[at] } else { weight * wide[at] };
-                    reached[at] = true;
-                }
-            }
+            columns.scale.iter_mut().for_each(|scale| *scale *= gain);
+            columns.identity = false;
         }
-        Ok(values)
+        Ok((rows, columns))
     }
 
-    /// Where each large coordinate of an axis comes from; the spaces lie one after the other.
-    fn axis(&self, axis: &Axis, (small, large): (&ModelConfig, &ModelConfig)) -> Result<Vec<Source<'_>>> {
-        let mut sources = Vec::new();
-        let mut offset = 0;
-        for &space in &axis.spaces {
-            let (from, to) = sizes(space, small, large);
-            let (from, to) = (from.width(), to.width());
-            let expansion = self.width.get(space).map_or(&Expansion::Keep, |map| map.expansion(axis.role));
-            expansion.check(&space.to_string(), from, to)?;
-            sources.extend(expansion.sources(offset, from));
-            offset += from;
+    /// The maps along rows and columns; a vector has one row that stays.
+    fn parts(&self, spec: &ParamSpec, part: ligo_models::Part) -> Result<(Vec<Part<'_>>, Vec<Part<'_>>)> {
+        match &spec.axes[..] {
+            [rows, columns] => Ok((self.axis(rows, part)?, self.axis(columns, part)?)),
+            [vector] => Ok((vec![Part { expansion: &Expansion::Keep, small: 1, large: 1 }], self.axis(vector, part)?)),
+            axes => Err(unfit(spec, format!("{} axes", axes.len()), "one or two")),
         }
-        Ok(sources)
     }
+
+    /// The maps of the spaces that lie along an axis, one after the other.
+    fn axis(&self, axis: &Axis, part: ligo_models::Part) -> Result<Vec<Part<'_>>> {
+        let role = if self.take == Take::Values { axis.role } else { partner(axis.role) };
+        let part = |&space: &Space| {
+            let (small, large) = sizes(space, self.small, self.large);
+            let (small, large) = (small.width(), large.width());
+            let map = match self.norms(part) {
+                Some(norms) if space == Space::Embed => Some(&norms.map),
+                _ => self.operator.width.get(space),
+            };
+            let expansion = map.map_or(&Expansion::Keep, |map| map.expansion(role));
+            expansion.check(&space.to_string(), small, large)?;
+            Ok(Part { expansion, small, large })
+        };
+        axis.spaces.iter().map(part).collect()
+    }
+
+    fn norms(&self, part: ligo_models::Part) -> Option<&NormMap> {
+        use ligo_models::Part::{AttentionNorm, FinalNorm, MlpNorm};
+        self.operator.width.norms().filter(|_| matches!(part, AttentionNorm | MlpNorm | FinalNorm))
+    }
+}
+
+/// A small parameter with what makes a large one of it.
+struct Widened {
+    values: Vec<f32>,
+    rows: Gather,
+    columns: Gather,
+}
+
+impl Widened {
+    fn lay(&self, spec: &ParamSpec, out: &mut [f32], weight: f32, how: Lay) -> Result<()> {
+        let grown = (self.rows.index.len(), self.columns.index.len());
+        if grown.0 * grown.1 != out.len() {
+            return Err(unfit(spec, format!("{grown:?} when grown"), &format!("{:?}", spec.matrix_shape())));
+        }
+        lay(out, &self.values, &self.rows, &self.columns, weight, how);
+        Ok(())
+    }
+}
+
+/// Gradients grow by the partner of a weight's map.
+fn partner(role: Role) -> Role {
+    match role {
+        Role::Produces => Role::Consumes,
+        Role::Consumes => Role::Produces,
+    }
+}
+
+/// The large layers that small layer `j` is part of, each with its weight.
+fn users(depth: &DepthMap, j: usize) -> impl Iterator<Item = (usize, f32)> {
+    let of_layer = move |i| depth.sources(i).iter().filter(move |(from, _)| *from == j).map(move |&(_, w)| (i, w));
+    (0..depth.large_layers()).flat_map(of_layer)
+}
+
+fn total(parts: &[Part<'_>], width: impl Fn(&Part<'_>) -> usize) -> usize {
+    parts.iter().map(width).sum()
+}
+
+/// The positions of each module's parameters, layer by layer, modules in the order of their first ones.
+fn by_module(specs: &[ParamSpec]) -> Vec<Vec<usize>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut modules: Vec<Vec<usize>> = Vec::new();
+    for (i, spec) in specs.iter().enumerate() {
+        let place = *places.entry(&spec.module).or_insert(modules.len());
+        match modules.get_mut(place) {
+            Some(members) => members.push(i),
+            None => modules.push(vec![i]),
+        }
+    }
+    modules
 }
 
 /// The small model's parameters by module and layer.

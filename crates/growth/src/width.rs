@@ -25,8 +25,8 @@ impl SpaceMap {
     ///
     /// A unit is a block of `unit` coordinates that stays whole: an attention head; 1 elsewhere.
     pub fn duplicating(from: &[usize], unit: usize) -> Self {
-        let copies = |j: usize| from.iter().filter(|&&k| k == j).count();
-        let counts: BTreeMap<usize, usize> = from.iter().map(|&j| (j, copies(j))).collect();
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        from.iter().for_each(|&j| *counts.entry(j).or_default() += 1);
         let coordinates = || from.iter().flat_map(|&j| (0..unit).map(move |offset| (j, j * unit + offset)));
         Self {
             produce: Expansion::select(coordinates().map(|(_, i)| i)),
@@ -61,6 +61,16 @@ impl SpaceMap {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WidthMap {
     maps: BTreeMap<Space, SpaceMap>,
+    norms: Option<NormMap>,
+}
+
+/// What becomes of the gains and biases of the norms over the residual stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NormMap {
+    /// In the place of the map of `Embed`.
+    pub(crate) map: SpaceMap,
+    /// What gains are multiplied with besides.
+    pub(crate) gain: f32,
 }
 
 impl WidthMap {
@@ -104,12 +114,33 @@ impl WidthMap {
             }
             maps.insert(space, map);
         }
-        Ok(Self { maps })
+        Ok(Self { maps, norms: None })
+    }
+
+    /// The same, but that the gains and biases of the norms around blocks (before each attention and MLP, and before the head) grow
+    /// by `map` instead of the map of `Embed`, and gains are multiplied by `gain`: where a wider stream has another mean square, so
+    /// that the norm divides by another number, the gain can make up for it.
+    ///
+    /// A gain that is multiplied has a gradient that is divided, and its moments grow accordingly.
+    pub fn with_norms(mut self, map: SpaceMap, gain: f32) -> Self {
+        self.norms = Some(NormMap { map, gain });
+        self
     }
 
     /// The map of a space; none if it stays as it is.
     pub fn get(&self, space: Space) -> Option<&SpaceMap> {
         self.maps.get(&space)
+    }
+
+    /// The maps of the norms; none where they follow `Embed`.
+    pub(crate) fn norms(&self) -> Option<&NormMap> {
+        self.norms.as_ref()
+    }
+
+    /// Whether something keeps the large model's own start.
+    pub(crate) fn leaves_fresh(&self) -> bool {
+        let maps = self.maps.values().chain(self.norms.as_ref().map(|norms| &norms.map));
+        maps.flat_map(|map| [&map.produce, &map.consume]).any(Expansion::leaves_fresh)
     }
 }
 
@@ -181,16 +212,13 @@ mod tests {
     fn a_duplicating_pair_gives_back_the_identity_when_read_through() {
         let from = [0, 1, 2, 1, 1, 2];
         let map = SpaceMap::duplicating(&from, 2);
-        let (produce, consume) = (map.produce.sources(0, 6), map.consume.sources(0, 6));
-        let one = |source: &crate::expansion::Source<'_>| match *source {
-            crate::expansion::Source::One { index, scale } => (index, scale),
-            _ => panic!("a duplicating map only copies"),
-        };
+        let (produce, consume) = (map.produce.matrix(6).unwrap(), map.consume.matrix(6).unwrap());
         // AᵀB must be the identity on the 6 small coordinates.
         let mut product = [[0.0_f32; 6]; 6];
-        for (b, a) in produce.iter().zip(&consume) {
-            let ((i, b), (j, a)) = (one(b), one(a));
-            product[j][i] += a * b;
+        for (b, a) in produce.chunks_exact(6).zip(consume.chunks_exact(6)) {
+            for (i, j) in (0..6).flat_map(|i| (0..6).map(move |j| (i, j))) {
+                product[j][i] += a[j] * b[i];
+            }
         }
         for (i, row) in product.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {

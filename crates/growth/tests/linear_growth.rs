@@ -1,27 +1,9 @@
 //! [`LinearGrowth`] on real models of every family, held against values computed entry by entry.
 
-use ligo_growth::testing::config;
+use ligo_growth::testing::{config, scrambled};
 use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, SpaceMap, WidthMap};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig, Parameters, Space};
-
-/// A fresh model's weights with every entry, biases and norms too, made different from every other.
-fn scrambled(model: &Model) -> Parameters<Cpu> {
-    let mut parameters = model.fresh(&Cpu::default(), 1).unwrap();
-    let mut next = 0.0_f32;
-    for tensor in parameters.tensors_mut() {
-        let values: Vec<f32> = tensor
-            .as_vec()
-            .iter()
-            .map(|_| {
-                next += 0.37;
-                next.sin()
-            })
-            .collect();
-        tensor.copy_from(&values);
-    }
-    parameters
-}
 
 struct Grown {
     small: Parameters<Cpu>,
@@ -33,7 +15,7 @@ impl Grown {
     fn by(operator: &LinearGrowth, small: &ModelConfig, large: &ModelConfig) -> Self {
         let device = Cpu::default();
         let (small_model, large_model) = (Model::new(small.clone()).unwrap(), Model::new(large.clone()).unwrap());
-        let small = scrambled(&small_model);
+        let small = scrambled(&small_model, 1);
         let growth = Growth { small: &small_model, parameters: &small, large: &large_model, device: &device, seed: 9 };
         let large = operator.grow(&growth).unwrap();
         let fresh = large_model.fresh(&device, 9).unwrap();
@@ -175,7 +157,7 @@ fn maps_that_do_not_fit_the_models_are_refused_by_name() {
     ];
     for (width, depth, large, expected) in cases {
         let (small_model, large_model) = (Model::new(small.clone()).unwrap(), Model::new(large.clone()).unwrap());
-        let (device, parameters) = (Cpu::default(), scrambled(&small_model));
+        let (device, parameters) = (Cpu::default(), scrambled(&small_model, 1));
         let growth =
             Growth { small: &small_model, parameters: &parameters, large: &large_model, device: &device, seed: 9 };
         let message = LinearGrowth { width, depth }.grow(&growth).unwrap_err().to_string();
