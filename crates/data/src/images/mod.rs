@@ -45,6 +45,8 @@ mod batches;
 mod columns;
 mod decode;
 mod encoded;
+#[cfg(test)]
+mod pillow;
 mod preprocessing;
 mod resample;
 mod settings;

@@ -18,6 +18,7 @@ pub struct Preprocessing {
     pub(super) side: usize,
     /// What an image is resized to before its middle is cut out.
     pub(super) resized: Resized,
+    pub(super) margin: Margin,
     pub(super) filter: Filter,
     pub(super) rescale_factor: f64,
     /// Mean and standard deviation of each channel; their number is the model's number of channels, 1 or 3.
@@ -32,6 +33,25 @@ pub(super) enum Resized {
     Square(usize),
     /// The shorter side; the image keeps its proportions.
     ShorterSide(usize),
+}
+
+/// Where the middle begins if as many pixels cannot be cut off on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Margin {
+    /// As transformers does.
+    RoundedDown,
+    /// As torchvision does, and timm with it: half a pixel to the next even number.
+    RoundedToEven,
+}
+
+impl Margin {
+    fn of(self, size: usize, middle: usize) -> usize {
+        let spare = size - middle;
+        match self {
+            Self::RoundedToEven if spare % 4 == 3 => spare / 2 + 1,
+            _ => spare / 2,
+        }
+    }
 }
 
 impl Preprocessing {
@@ -52,6 +72,7 @@ impl Preprocessing {
         Ok(Self {
             side,
             resized: Resized::Square(side),
+            margin: Margin::RoundedDown,
             filter: Filter::Bicubic,
             rescale_factor: 1.0 / 255.0,
             mean: vec![0.5; channels],
@@ -100,7 +121,7 @@ impl Preprocessing {
         if (image.width, image.height) == (side, side) {
             return image;
         }
-        let (left, top) = ((image.width - side) / 2, (image.height - side) / 2);
+        let (left, top) = (self.margin.of(image.width, side), self.margin.of(image.height, side));
         let rows = image.pixels.chunks_exact(image.width * channels).skip(top).take(side);
         let pixels = rows.flat_map(|row| &row[left * channels..][..side * channels]).copied().collect();
         Pixels { pixels, width: side, height: side, channels }

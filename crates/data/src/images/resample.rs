@@ -3,7 +3,8 @@
 //! Each output pixel is a weighted mean of the input pixels under a window. Along one axis with n inputs and m outputs,
 //! output i looks at the centre c = (i + ½)·n/m, and input j weighs f((j + ½ − c) / s) with the filter f and the stretch
 //! s = max(n/m, 1), so that a reduction averages over all that it covers. Weights are scaled to sum 1 and held in fixed
-//! point of 22 bits. Rows are resized first and rounded to 8 bits, then columns.
+//! point of 22 bits. Rows are resized first and rounded to 8 bits, then columns: so do torchvision and Pillow, but Pillow
+//! from version 13 takes columns first where the height shrinks much more than the width.
 
 use super::decode::Pixels;
 

@@ -1,7 +1,7 @@
 //! What a checkpoint says of how its images are prepared: `preprocessor_config.json` of transformers, or the
 //! `pretrained_cfg` in timm's `config.json`.
 
-use super::preprocessing::{Preprocessing, Resized};
+use super::preprocessing::{Margin, Preprocessing, Resized};
 use super::resample::Filter;
 use crate::DataError;
 use serde_json::Value;
@@ -109,7 +109,7 @@ impl Settings {
             Some(_) => return Err(self.refuse("resample", "1 (Lanczos), 2 (bilinear) or 3 (bicubic)")),
         };
         let resized = self.in_proportion(resized, cut, standard.side)?;
-        Ok(Preprocessing { side: standard.side, resized, filter, rescale_factor, mean, std })
+        Ok(Preprocessing { resized, filter, rescale_factor, mean, std, ..standard })
     }
 
     /// The size before cutting for a model of `side`, when the file cuts `cut` out of `resized`.
@@ -153,7 +153,7 @@ impl Settings {
             _ => (standard.mean, standard.std),
         };
         let (mean, std) = (self.channels("mean", &mean)?, self.channels("std", &std)?);
-        Ok(Preprocessing { resized, filter, mean, std, ..standard })
+        Ok(Preprocessing { resized, margin: Margin::RoundedToEven, filter, mean, std, ..standard })
     }
 
     fn flag(&self, key: &str, absent: bool) -> Result<bool, DataError> {

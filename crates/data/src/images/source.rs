@@ -6,8 +6,8 @@ use super::encoded::Part;
 use crate::DataError;
 use crate::parquet_file::ParquetFile;
 use crate::source::{hash_files, name, resolve};
-use arrow_array::cast::AsArray;
 use arrow_array::BinaryArray;
+use arrow_array::cast::AsArray;
 use std::path::{Path, PathBuf};
 
 /// Images in Parquet files with the schema of the Hub's data sets: a row is an encoded image (PNG or JPEG) and its class.

@@ -3,4 +3,5 @@
 mod batches;
 mod corpus;
 mod crate_docs;
+mod images;
 mod parquet;
