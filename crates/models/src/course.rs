@@ -35,8 +35,8 @@ pub(crate) struct KeptRows {
     pub(crate) returning: Vec<u32>,
     /// Which of them are no padding.
     pub(crate) real_tokens: Option<Vec<bool>>,
-    /// The angles of their positions.
-    pub(crate) rotary: Option<Tables>,
+    /// The angles of their positions, once for all sequences or once for each; none without rotary positions.
+    pub(crate) rotary: Vec<Tables>,
 }
 
 impl Course {
@@ -117,14 +117,10 @@ impl KeptRows {
         let rotary = match tables {
             Some(tables) => {
                 check_window(config, layers.clone(), length)?;
-                let first = &places[..count];
-                let differs = sequences().position(|places| places != first);
-                let expected = "the same for all, as rotary positions are counted once for a batch";
-                let what = format!("route.kept_tokens.places of sequence {}", differs.unwrap_or_default());
-                require(&what, "others than those of sequence 0", differs.is_none(), expected)?;
-                Some(tables.at(first))
+                let alike = sequences().all(|others| others == &places[..count]);
+                sequences().take(if alike { 1 } else { batch }).map(|places| tables.at(places)).collect()
             }
-            None => None,
+            None => Vec::new(),
         };
         let rows: Vec<u32> =
             (0..batch).zip(sequences()).flat_map(|(b, p)| p.iter().map(move |p| (b * length) as u32 + p)).collect();

@@ -9,7 +9,7 @@ use crate::rope::Tables;
 use crate::{Inputs, Mode, ModelConfig, Result};
 use ligo_kernels::{
     self as kernels, Activation, Attention, Dropout, HeadNorms, KernelError, Kernels, KeyValueCache, Layout, Matrix,
-    NO_ROW, NoneTape, Projections, Rotary, Scalar, Tape, Visibility,
+    NO_ROW, NoneTape, Projections, Scalar, Tape, Visibility,
 };
 
 /// A place where dropout falls. Layers count from 0, CaiT's class-attention layers on from the others.
@@ -273,8 +273,37 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         let spec = self.attention_spec(layer);
         match &mut self.generating {
             Some(generating) => Ok(D::attention_cached(qkv, &mut generating.caches[layer], spec)?),
-            None => Ok(D::attention(self.tape, Projections::Joined(qkv), spec)?),
+            None => match &self.course.kept_rows {
+                Some(kept) if self.shortened && kept.rotary.len() > 1 => {
+                    self.attention_of_each(qkv, spec, &kept.rotary)
+                }
+                _ => Ok(D::attention(self.tape, Projections::Joined(qkv), spec)?),
+            },
         }
+    }
+
+    /// Attention of one sequence at a time, as each has angles of its own.
+    fn attention_of_each(&mut self, qkv: &Matrix<D>, spec: Attention<'_>, angles: &[Tables]) -> Result<Matrix<D>> {
+        let (count, all) = (spec.sequence, angles.len() * spec.sequence);
+        let (mut attended, mut places) = (Vec::new(), Vec::new());
+        for (b, angles) in angles.iter().enumerate() {
+            let own = b * count..(b + 1) * count;
+            let rows: Vec<u32> = own.clone().map(|row| row as u32).collect();
+            let spec = Attention {
+                batch: 1,
+                real_tokens: spec.real_tokens.map(|real| &real[own.clone()]),
+                rotary: Some(angles.rotary()),
+                // One key would give all sequences one mask.
+                dropout: spec.dropout.map(|d| Dropout { key: mix(d.key ^ mix(b as u64)), ..d }),
+                ..spec
+            };
+            let sequence = self.rows(qkv, &rows)?;
+            attended.push(D::attention(self.tape, Projections::Joined(&sequence), spec)?);
+            let place = |row| if own.contains(&row) { (row - own.start) as u32 } else { NO_ROW };
+            places.push((0..all).map(place).collect::<Vec<u32>>());
+        }
+        let lookups: Vec<_> = attended.iter().zip(&places).map(|(rows, ids)| (rows, &ids[..])).collect();
+        Ok(D::embedding(self.tape, &lookups)?)
     }
 
     /// Talking-heads attention over the packed `[N, 3·A·E]` of one layer.
@@ -310,7 +339,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         let causal = Visibility::Causal { window: config.window(layer) };
         let all = (self.sequence(), real_tokens, self.rotary);
         let (sequence, real_tokens, rotary) = match &self.course.kept_rows {
-            Some(kept) if self.shortened => (kept.count, kept.real_tokens.as_deref(), kept.rotary.as_ref()),
+            Some(kept) if self.shortened => (kept.count, kept.real_tokens.as_deref(), kept.rotary.first()),
             _ => all,
         };
         Attention {
@@ -321,7 +350,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             head_dim: config.head_dim(),
             visibility: if config.family.is_causal() { causal } else { Visibility::Bidirectional },
             real_tokens,
-            rotary: rotary.map(|tables| Rotary { cosines: &tables.cosines, sines: &tables.sines }),
+            rotary: rotary.map(Tables::rotary),
             dropout: self.mask(Site::AttentionProbabilities(layer), config.attention_dropout),
         }
     }

@@ -6,6 +6,7 @@
 
 use crate::Result;
 use crate::config::{ModelConfig, require};
+use ligo_kernels::Rotary;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -223,6 +224,11 @@ impl Tables {
             |from: &[f32]| positions.iter().flat_map(|&p| &from[p as usize * width..][..width]).copied().collect();
         let (cosines, sines) = (pick(&self.cosines), pick(&self.sines));
         Self { cosines, sines, lengths: self.lengths.clone(), rows: positions.len() }
+    }
+
+    /// As attention takes them.
+    pub(crate) fn rotary(&self) -> Rotary<'_> {
+        Rotary { cosines: &self.cosines, sines: &self.sines }
     }
 
     /// Positions that they have a row for.

@@ -9,6 +9,7 @@ mod fresh;
 mod generation;
 mod proofs;
 mod references;
+mod routes;
 
 use ligo_kernels::{Cpu, IGNORED};
 use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};
