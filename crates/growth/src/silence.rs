@@ -47,13 +47,13 @@ impl Silence<'_> {
         };
         for layer in 0..layers {
             match part {
-                Part::MlpNorm if self.post_norm => {
-                    if silent(layer + 1) {
-                        let moved = std::mem::take(&mut values[layer]);
-                        values[layer] = vec![neutral; moved.len()];
-                        values[layer + 1] = moved;
-                    }
+                Part::MlpNorm if self.post_norm && silent(layer + 1) => {
+                    let moved = std::mem::take(&mut values[layer]);
+                    values[layer] = vec![neutral; moved.len()];
+                    values[layer + 1] = moved;
                 }
+                // The last of a run has what has moved there.
+                Part::MlpNorm if self.post_norm => {}
                 Part::AttentionNorm if self.post_norm && silent(layer) => values[layer].fill(neutral),
                 Part::AttentionOutput | Part::MlpOutput if silent(layer) => values[layer].fill(0.0),
                 // Nothing comes back through outputs of 0.

@@ -147,3 +147,20 @@ pub fn grown_by(
     }
     (model, weights)
 }
+
+/// Checks that large layer i is small layer `layers[i]` to the bit, and everything outside the layers the small model's.
+///
+/// # Panics
+/// At the first parameter that is another.
+pub fn assert_layers(small: &Parameters<Cpu>, grown: &Parameters<Cpu>, layers: &[usize]) {
+    let last = grown.specs().iter().filter_map(|spec| spec.layer).max();
+    assert_eq!(last.map_or(0, |last| last + 1), layers.len(), "layers");
+    for (spec, tensor) in grown.specs().iter().zip(grown.tensors()) {
+        let source = match spec.layer {
+            Some(layer) => spec.module.replace("{}", &layers[layer].to_string()),
+            None => spec.name.clone(),
+        };
+        let source = small.get(&source).unwrap_or_else(|| panic!("no parameter {source}"));
+        assert_eq!(tensor.as_vec(), source.as_vec(), "{}", spec.name);
+    }
+}

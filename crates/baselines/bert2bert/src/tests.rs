@@ -1,28 +1,10 @@
 //! The defining property: the large model computes what the small one does.
 
 use crate::{Bert2Bert, Draw, FunctionPreserving};
-use ligo_growth::testing::config;
+use ligo_growth::testing::{config, difference, scrambled};
 use ligo_growth::{Action, Growth, GrowthError, GrowthOperator, Method, Start, Task};
 use ligo_kernels::Cpu;
-use ligo_models::{Family, Images, Inputs, Model, ModelConfig, Parameters, Tokens};
-
-/// Weights of ordinary size, biases and norms away from their starts too.
-fn trained(model: &Model) -> Parameters<Cpu> {
-    let mut parameters = model.fresh(&Cpu::default(), 1).unwrap();
-    let mut next = 0.0_f32;
-    for tensor in parameters.tensors_mut() {
-        let values = tensor.as_vec();
-        let moved: Vec<f32> = values
-            .iter()
-            .map(|value| {
-                next += 0.37;
-                value + 0.3 * next.sin()
-            })
-            .collect();
-        tensor.copy_from(&moved);
-    }
-    parameters
-}
+use ligo_models::{Family, Model, ModelConfig, Parameters};
 
 struct Pair {
     small: Model,
@@ -34,7 +16,7 @@ struct Pair {
 impl Pair {
     fn grow(small: ModelConfig, large: ModelConfig, draw: Draw) -> Self {
         let (small, large) = (Model::new(small).unwrap(), Model::new(large).unwrap());
-        let parameters = trained(&small);
+        let parameters = scrambled(&small, 1);
         let device = Cpu::default();
         let growth = Growth { small: &small, parameters: &parameters, large: &large, device: &device, seed: 7 };
         let grown = FunctionPreserving { draw }.grow(&growth).unwrap();
@@ -43,22 +25,8 @@ impl Pair {
 
     /// The largest difference between the two models' logits, relative to the largest logit.
     fn difference(&self) -> f32 {
-        let inputs = inputs(self.small.config().family);
-        let small = self.small.logits(&self.parameters, &inputs).unwrap().as_vec();
-        let large = self.large.logits(&self.grown, &inputs).unwrap().as_vec();
-        assert_eq!(small.len(), large.len());
-        let scale = small.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
-        small.iter().zip(&large).fold(0.0, |most: f32, (a, b)| most.max((a - b).abs())) / scale
+        difference(&self.small, &self.parameters, &self.large, &self.grown)
     }
-}
-
-fn inputs(family: Family) -> Inputs {
-    if family.reads_images() {
-        let pixels = (0..2 * 3 * 4 * 4).map(|i| (i as f32 * 0.7).sin()).collect();
-        return Inputs::Images(Images { pixels, batch_size: 2 });
-    }
-    let input_ids = vec![1, 5, 2, 7, 12, 0, 3, 3, 9, 10, 4, 8];
-    Inputs::Tokens(Tokens { input_ids, batch_size: 2, sequence_length: 6, ..Tokens::default() })
 }
 
 #[test]
