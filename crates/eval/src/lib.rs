@@ -2,7 +2,7 @@
 //!
 //! - [`step_flops`] counts the FLOPs of a training step from the sizes of the model, in one place for every method;
 //!   [`breakdown`] says for what, [`inference_flops`] what using a model costs. By our own convention or by the paper's
-//!   ([`Convention`]).
+//!   ([`Convention`]). [`route_flops`] counts a step that leaves a part of the model out, [`teaching_flops`] a teacher.
 //! - [`memory`] estimates what a step takes.
 //! - [`Comparison`] turns validation curves into savings, [`SeedSavings`] those of several seeds into one figure.
 //!
@@ -31,7 +31,7 @@ mod stats;
 
 pub use flops::{
     Convention, Flops, OperationFlops, StepShape, breakdown, forward_flops, inference_flops, operator_step_flops,
-    paper_operator_step_flops, step_flops,
+    paper_operator_step_flops, route_flops, step_flops, teaching_flops, without_dropout,
 };
 pub use memory::{Memory, memory};
 pub use savings::{Accounting, Better, Comparison, DEFAULT_SMOOTHING, Point, Saving, SeedSavings, smooth};

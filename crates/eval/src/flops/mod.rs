@@ -6,8 +6,10 @@
 
 mod ours;
 mod paper;
+mod route;
 
 pub use paper::paper_operator_step_flops;
+pub use route::{route_flops, teaching_flops};
 
 use ligo_models::{Family, ModelConfig};
 
@@ -132,13 +134,18 @@ pub fn forward_flops(config: &ModelConfig, shape: StepShape, convention: Convent
 /// FLOPs of using a model: the forward pass without dropout over `sequences` of `sequence_length` tokens (or so many images,
 /// whose length is their model's own), all of a language model's logits computed. By our own convention.
 pub fn inference_flops(config: &ModelConfig, sequences: usize, sequence_length: usize) -> f64 {
-    let off = ModelConfig {
+    let shape = StepShape { sequences, sequence_length, labelled_share: 1.0 };
+    forward_flops(&without_dropout(config), shape, Convention::Ours)
+}
+
+/// A model whose dropout is off.
+pub fn without_dropout(config: &ModelConfig) -> ModelConfig {
+    ModelConfig {
         hidden_dropout: 0.0,
         attention_dropout: 0.0,
         classifier_dropout: config.classifier_dropout.and(Some(0.0)),
         ..config.clone()
-    };
-    forward_flops(&off, StepShape { sequences, sequence_length, labelled_share: 1.0 }, Convention::Ours)
+    }
 }
 
 /// FLOPs of one step of learning a growth operator, by our convention: a step of the large model, and the expansion of the
@@ -163,6 +170,8 @@ mod per_element {
     pub(super) const SOFTMAX: f64 = 5.0;
     /// Difference, square, sum.
     pub(super) const SQUARED_ERROR: f64 = 3.0;
+    /// A softmax of softened logits, and of every class the difference of two logarithms, a product, a sum.
+    pub(super) const TEACHING: f64 = SOFTMAX + 3.0;
     /// Two products and their sum.
     pub(super) const ROTARY: f64 = 3.0;
     /// Random number, comparison, mask, correction.

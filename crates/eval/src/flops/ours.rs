@@ -21,7 +21,7 @@ pub(super) fn forward(config: &ModelConfig, shape: StepShape) -> Vec<(&'static s
 }
 
 /// The sizes, as numbers to count with.
-struct Count<'a> {
+pub(super) struct Count<'a> {
     config: &'a ModelConfig,
     h: f64,
     f: f64,
@@ -36,6 +36,8 @@ struct Count<'a> {
     m: f64,
     hidden_dropout: f64,
     attention_dropout: f64,
+    /// Of a norm, per element.
+    per_normed: f64,
 }
 
 /// A linear map.
@@ -43,12 +45,20 @@ fn linear(rows: f64, inputs: f64, outputs: f64, bias: bool) -> f64 {
     rows * outputs * (2.0 * inputs + if bias { 1.0 } else { 0.0 })
 }
 
+fn sum(operations: Vec<(&'static str, f64)>) -> f64 {
+    operations.into_iter().map(|(_, flops)| flops).sum()
+}
+
+fn is_post_norm(family: Family) -> bool {
+    matches!(family, Family::Bert | Family::Roberta)
+}
+
 fn if_any(rate: f32) -> f64 {
     if rate > 0.0 { DROPOUT } else { 0.0 }
 }
 
 impl<'a> Count<'a> {
-    fn new(config: &'a ModelConfig, shape: StepShape) -> Self {
+    pub(super) fn new(config: &'a ModelConfig, shape: StepShape) -> Self {
         let width = |space| config.space(space).width() as f64;
         Self {
             config,
@@ -63,6 +73,47 @@ impl<'a> Count<'a> {
             m: shape.labelled(),
             hidden_dropout: if_any(config.hidden_dropout),
             attention_dropout: if_any(config.attention_dropout),
+            per_normed: if config.family.is_llama_style() { RMS_NORM } else { LAYER_NORM },
+        }
+    }
+
+    /// With norms whose statistics weigh the coordinates: a product more for each sum.
+    pub(super) fn with_weighted_norms(self) -> Self {
+        let sums = if self.config.family.is_llama_style() { 1.0 } else { 2.0 };
+        Self { per_normed: self.per_normed + sums, ..self }
+    }
+
+    /// Before the layers: embeddings, and their norm where it stands there.
+    pub(super) fn below(&self) -> f64 {
+        let norm = if is_post_norm(self.config.family) { self.norm(self.n) } else { 0.0 };
+        sum(self.inputs()) + norm
+    }
+
+    /// One layer with its norms.
+    pub(super) fn layer_with_norms(&self) -> f64 {
+        2.0 * self.norm(self.n) + sum(self.layer())
+    }
+
+    /// Dividing both branches of a layer by the probability with which it was kept.
+    pub(super) fn kept_branches(&self) -> f64 {
+        2.0 * self.n * self.h
+    }
+
+    /// Behind the layers: class-attention layers, the last norm, the head and its loss.
+    pub(super) fn above(&self) -> f64 {
+        let norm = match self.config.family {
+            family if is_post_norm(family) => 0.0,
+            Family::Cait => self.norm(self.b),
+            _ => self.norm(self.n),
+        };
+        self.config.num_class_layers() as f64 * self.class_layer() + norm + sum(self.head())
+    }
+
+    /// Logits that the loss looks at.
+    pub(super) fn labelled_logits(&self) -> f64 {
+        match self.config.head() {
+            Head::CausalLm | Head::MaskedLm => self.m * self.config.vocab_size as f64,
+            _ => self.b * self.config.space(Space::Label).width() as f64,
         }
     }
 
@@ -84,7 +135,7 @@ impl<'a> Count<'a> {
     }
 
     fn norm(&self, rows: f64) -> f64 {
-        rows * self.h * if self.config.family.is_llama_style() { RMS_NORM } else { LAYER_NORM }
+        rows * self.h * self.per_normed
     }
 
     /// Before or after each of the two halves of a layer, and once more: after the embeddings or before the head.
