@@ -14,6 +14,8 @@ pub fn methods<D: Kernels>() -> Vec<Box<dyn Method<D>>> {
         Box::new(ligo_direct_copy::DirectCopy),
         Box::new(ligo_stackbert::StackBert),
         Box::new(ligo_bert2bert::Bert2Bert),
+        Box::new(ligo_hypercloning::HyperCloning),
+        Box::new(ligo_lemon::Lemon),
     ]
 }
 

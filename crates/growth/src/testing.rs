@@ -111,6 +111,24 @@ pub fn difference(small: &Model, parameters: &Parameters<Cpu>, large: &Model, gr
     small.iter().zip(&large).map(|(a, b)| (a - b).abs()).fold(0.0, apart) / scale
 }
 
+/// The largest difference between two sets of one make-up, weights or gradients, relative to the largest value of the second.
+///
+/// # Panics
+/// If they are not of one make-up.
+pub fn distance(found: &Parameters<Cpu>, expected: &Parameters<Cpu>) -> f32 {
+    let (mut largest, mut apart) = (0.0_f32, 0.0_f32);
+    for ((spec, found), expected) in expected.specs().iter().zip(found.tensors()).zip(expected.tensors()) {
+        let (found, expected) = (found.as_vec(), expected.as_vec());
+        assert_eq!(found.len(), expected.len(), "{}", spec.name);
+        for (found, expected) in found.into_iter().zip(expected) {
+            largest = largest.max(expected.abs());
+            let difference = (found - expected).abs();
+            apart = if difference > apart || difference.is_nan() { difference } else { apart };
+        }
+    }
+    apart / largest
+}
+
 /// What a recipe has made of the small model when all growing is done: `Grow` stages are carried out, operators to be learnt stand at
 /// their start, and nothing is trained. A recipe that starts from a fresh model starts from one of that seed.
 ///

@@ -117,6 +117,12 @@ impl WidthMap {
         Ok(Self { maps, norms: None })
     }
 
+    /// The same with another map for one space of the small model.
+    pub fn with(mut self, space: Space, map: SpaceMap) -> Self {
+        self.maps.insert(space, map);
+        self
+    }
+
     /// The same, but that the gains and biases of the norms around blocks (before each attention and MLP, and before the head) grow
     /// by `map` instead of the map of `Embed`, and gains are multiplied by `gain`: where a wider stream has another mean square, so
     /// that the norm divides by another number, the gain can make up for it.
