@@ -5,6 +5,7 @@ use super::{EncodedImages, Preprocessing};
 use crate::batch::validation_blocks;
 use crate::{BatchPlan, DataError};
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Images as a model reads them, and their classes.
@@ -26,6 +27,8 @@ pub struct ImageBatches {
     images: Arc<EncodedImages>,
     preprocessing: Preprocessing,
     plan: BatchPlan,
+    /// The images that batches are made of; never empty.
+    within: Range<u64>,
 }
 
 impl ImageBatches {
@@ -38,7 +41,19 @@ impl ImageBatches {
         plan: BatchPlan,
     ) -> Result<Self, DataError> {
         images.check_labels(num_labels)?;
-        Ok(Self { images, preprocessing, plan: plan.check()? })
+        Ok(Self { within: 0..images.len(), images, preprocessing, plan: plan.check()? })
+    }
+
+    /// The same of a part of the images alone, as where some are held out.
+    ///
+    /// # Errors
+    /// A range that is empty or goes beyond the images.
+    pub fn within(self, range: Range<u64>) -> Result<Self, DataError> {
+        if range.is_empty() || range.end > self.images.len() {
+            let (option, found) = ("range of images", format!("{range:?}"));
+            return Err(DataError::Option { option, found, expected: format!("1 or more of {}", self.images.len()) });
+        }
+        Ok(Self { within: range, ..self })
     }
 
     /// What the batches are made of.
@@ -64,8 +79,9 @@ impl ImageBatches {
     /// # Panics
     /// If `micro` is not below the plan's `micro_batches`.
     pub fn batch(&self, step: u64, micro: usize) -> Result<ImageBatch, DataError> {
-        let images: Vec<u64> = self.plan.blocks(self.images.len(), step, micro).map(|place| place.block).collect();
-        self.of_images(&images)
+        let Range { start, end } = self.within;
+        let places = self.plan.blocks(end - start, step, micro);
+        self.of_images(&places.map(|place| start + place.block).collect::<Vec<_>>())
     }
 
     /// At most `max_batches` batches for validation, at least one: images evenly spread over the files, the same at every
@@ -74,13 +90,14 @@ impl ImageBatches {
     /// # Errors
     /// An image that does not decode.
     pub fn validation_batches(&self, batch_size: usize, max_batches: usize) -> Result<Vec<ImageBatch>, DataError> {
-        let batches = validation_blocks(self.images.len(), batch_size, max_batches);
-        batches.iter().map(|images| self.of_images(images)).collect()
+        let Range { start, end } = self.within;
+        let batches = validation_blocks(end - start, batch_size, max_batches).into_iter();
+        batches.map(|images| self.of_images(&images.iter().map(|image| start + image).collect::<Vec<_>>())).collect()
     }
 
     /// Passes over the images that are complete before step `step`.
     pub fn epoch(&self, step: u64) -> u64 {
-        step * (self.plan.micro_batches * self.plan.batch_size) as u64 / self.images.len()
+        step * (self.plan.micro_batches * self.plan.batch_size) as u64 / (self.within.end - self.within.start)
     }
 
     fn of_images(&self, images: &[u64]) -> Result<ImageBatch, DataError> {

@@ -1,6 +1,6 @@
 """Makes the small images of the tests, and what Pillow, transformers and timm make of them.
 
-    python make_images.py [--out DIR]
+    python make_images.py [--out DIR] [--check]
 
 Per image `NAME.png` or `.jpg` and `NAME.expected`, 8-bit values one after the other: red, green and blue of every pixel as it was
 decoded and turned; its grey; then for each of Pillow's filters 1, 2 and 3 and each side of SIDES the resized colours.
@@ -12,6 +12,7 @@ import argparse
 import io
 import json
 import pathlib
+import sys
 
 import numpy as np
 import timm.data
@@ -89,28 +90,54 @@ def preparations(side):
     yield of_timm(side, {"interpolation": "bilinear", "crop_pct": 0.8} | mean_and_std)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Makes the small images of the tests and what is expected of them.")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
-    made = dict(images())
-    for name, encoded in made.items():
-        (out / name).write_bytes(encoded)
-        (out / f"{name}.expected").write_bytes(expected(encoded))
-    side, listed, values = 12, [], b""
+def prepared_images(encoded):
+    """What `processors.json` and `processors.f32` hold."""
+    side, listed, values = 12, [], []
     for name in ["colour.png", "colour.jpg"]:
         for file, settings, processor in preparations(side):
-            image = opened(made[name]).convert("RGB")
+            image = opened(encoded[name]).convert("RGB")
             if hasattr(processor, "preprocess"):
                 prepared = np.asarray(processor(image, return_tensors="np")["pixel_values"])[0]
             else:
                 prepared = processor(image).numpy()
             assert prepared.shape == (3, side, side), prepared.shape
             listed.append({"image": name, "side": side, "file": file, "settings": settings, "by": type(processor).__name__})
-            values += prepared.astype("<f4").tobytes()
-    (out / "processors.json").write_text(json.dumps(listed, indent=1) + "\n")
-    (out / "processors.f32").write_bytes(values)
+            values.append(prepared.astype("<f4"))
+    return json.dumps(listed, indent=1) + "\n", np.stack(values)
+
+
+def differing(folder):
+    """The files of a folder that today's libraries would write otherwise."""
+    encoded = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in (".png", ".jpg")}
+    for name, bytes_ in encoded.items():
+        if expected(bytes_) != (folder / f"{name}.expected").read_bytes():
+            yield f"{name}.expected"
+    listed, values = prepared_images(encoded)
+    if listed != (folder / "processors.json").read_text():
+        yield "processors.json"
+    written = np.frombuffer((folder / "processors.f32").read_bytes(), "<f4")
+    if written.size != values.size or not np.allclose(written, values.reshape(-1), rtol=0, atol=1e-5):
+        yield "processors.f32"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Makes the small images of the tests and what is expected of them.")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare with what is there")
+    options = parser.parse_args()
+    out = options.out
+    if options.check:
+        differ = list(differing(out))
+        print("\n".join(f"{out / name}: differs from what the libraries make today" for name in differ) or "images as expected")
+        sys.exit(1 if differ else 0)
+    out.mkdir(parents=True, exist_ok=True)
+    made = dict(images())
+    for name, encoded in made.items():
+        (out / name).write_bytes(encoded)
+        (out / f"{name}.expected").write_bytes(expected(encoded))
+    listed, values = prepared_images(made)
+    (out / "processors.json").write_text(listed)
+    (out / "processors.f32").write_bytes(values.tobytes())
 
 
 if __name__ == "__main__":
