@@ -33,6 +33,8 @@ use std::path::PathBuf;
   cargo xtask generate checkpoint --prompt \"Once\"         what it says
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask bench models --peer pytorch                 how fast each family is, and text
+  cargo xtask methods                                     what experiments can compare
+  cargo xtask new baseline noisy-copy                     a crate for a method of your own
   cargo xtask test                                        every check, as the CI does it
 
 Environment:
@@ -67,6 +69,14 @@ pub(crate) enum Command {
     Run(Run),
     /// List the experiments, each with its state and one line
     List(List),
+    /// List the methods that experiments can name: how each grows width and depth; or show one with its options
+    #[command(after_help = "Examples:
+  cargo xtask methods
+  cargo xtask methods bert2bert")]
+    Methods(Methods),
+    /// Write the beginnings of something of your own
+    #[command(subcommand)]
+    New(New),
     /// Show an experiment before it runs: resolved TOML, parameters, FLOPs, memory and time to expect
     Show(Show),
     /// Rebuild table, curves and report of an experiment from the runs that are there; trains nothing
@@ -165,6 +175,31 @@ pub(crate) struct List {
     /// Print a line of JSON per experiment
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Methods {
+    /// Show this one in full
+    pub(crate) method: Option<String>,
+    /// Print a line of JSON per method
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// A growth method as a crate under crates/baselines: it compiles, passes its own tests, and runs in an experiment at once
+    ///
+    /// Writes the crate, an experiment that trains it beside scratch in seconds, and a line in each of the files that list the
+    /// methods. What is there already is never changed but for that; if anything fails, nothing is left behind.
+    #[command(after_help = "Examples:
+  cargo xtask new baseline noisy-copy
+  cargo test -p ligo-noisy-copy
+  cargo xtask run noisy-copy")]
+    Baseline {
+        /// What experiment files call it: small letters and digits, words joined by dashes
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

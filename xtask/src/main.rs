@@ -13,6 +13,8 @@ mod generate;
 mod inspect;
 mod interrupt;
 mod list;
+mod methods;
+mod new;
 mod outcome;
 mod output;
 mod report;
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
     let result = match Flags::parse().command {
         Command::Run(flags) => run::run(&flags),
         Command::List(flags) => list::run(&flags),
+        Command::Methods(flags) => methods::run(&flags),
+        Command::New(flags) => new::run(&flags),
         Command::Show(flags) => show::run(&flags),
         Command::Report(flags) => report::run(&flags),
         Command::Inspect(flags) => inspect::run(&flags),

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check. `.ci/run` calls it.
 
 mod python;
+mod readme;
 
 use crate::flags::Test;
 use crate::output::note;
@@ -20,7 +21,7 @@ struct Check {
 /// Runs the checks one after the other; the exit code is that of the first that fails.
 pub(crate) fn run(flags: &Test) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut checks = checks();
+    let mut checks = checks()?;
     if flags.with_python {
         checks.extend(python::checks(flags.python.as_deref())?);
     }
@@ -44,16 +45,18 @@ pub(crate) fn run(flags: &Test) -> Result<ExitCode> {
 ///
 /// All of them select the whole workspace in the profile that `cargo xtask run` uses, so that what one has built the others need
 /// not.
-fn checks() -> Vec<Check> {
+fn checks() -> Result<Vec<Check>> {
     let mut documentation = cargo("doc --workspace --no-deps --locked --quiet");
     documentation.command.env("RUSTDOCFLAGS", "-D warnings");
-    vec![
+    let mut checks = vec![
         cargo("fmt --all --check"),
         cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         documentation,
-        // Unit, integration and doc tests.
-        cargo("test --workspace --locked"),
-    ]
+    ];
+    checks.extend(readme::checks()?);
+    // Unit, integration and doc tests.
+    checks.push(cargo("test --workspace --locked"));
+    Ok(checks)
 }
 
 /// `cargo <arguments>` in the workspace.

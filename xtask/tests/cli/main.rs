@@ -5,6 +5,8 @@
 mod checkpoints;
 mod help;
 mod kills;
+mod methods;
 mod mistakes;
+mod new;
 mod runs;
 mod tiny;
