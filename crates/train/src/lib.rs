@@ -2,7 +2,8 @@
 //!
 //! - [`TrainingConfig`] is the table `[training]` of an experiment: AdamW, its schedule, micro-batches, clipping.
 //! - [`Objective`] is what is trained: a model's weights by the plain loss ([`WeightsObjective`]), or the factors of a learned
-//!   operator with the model behind them ([`LearnerObjective`]).
+//!   operator with the model behind them ([`LearnerObjective`]), or a model of which parts are frozen, left out, taught or fading in
+//!   ([`ModelTraining`], charged by [`Charge`]).
 //! - [`train_stage`] trains it as a [`StagePlan`] says, tells a [`Progress`] about it, and leaves [`MetricRow`]s, a [`Cost`], and
 //!   checkpoints. A process that is killed at any moment and started again ends with the same bits as one that never was.
 //!
@@ -67,6 +68,7 @@ mod progress;
 mod random;
 mod rate;
 mod stage;
+mod training;
 mod weights;
 
 pub use batches::BatchSource;
@@ -80,4 +82,5 @@ pub use objective::{Evaluated, Objective};
 pub use progress::{MetricRow, Progress, Silent, StepReport, StopFlag};
 pub use rate::Rate;
 pub use stage::{StageOutcome, StagePlan, StageResult, train_stage};
+pub use training::{Charge, ModelTraining, Teacher};
 pub use weights::WeightsObjective;

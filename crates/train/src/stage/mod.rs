@@ -91,4 +91,4 @@ pub fn train_stage<D: Kernels>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,8 +17,8 @@ const SEQUENCE: usize = 6;
 const VOCABULARY: u32 = 13;
 
 /// A stage with everything that it needs.
-struct Setting {
-    plan: StagePlan,
+pub(crate) struct Setting {
+    pub(crate) plan: StagePlan,
     validation: Vec<Batch>,
     dropout: f32,
 }
@@ -32,7 +32,7 @@ struct End {
 }
 
 /// Seven steps of two micro-batches with dropout, clipping and a warm-up.
-fn setting() -> Setting {
+pub(crate) fn setting() -> Setting {
     let config =
         TrainingConfig { accumulate: 2, warmup_steps: 2, max_grad_norm: Some(0.5), ..TrainingConfig::new(7, 4, 0.01) };
     let plan = StagePlan {
@@ -72,7 +72,7 @@ impl Setting {
         WeightsObjective { model, parameters }
     }
 
-    fn train(
+    pub(crate) fn train(
         &self,
         objective: &mut dyn Objective<Cpu>,
         batches: &dyn BatchSource,
@@ -107,7 +107,7 @@ impl End {
 }
 
 /// Two sequences; the numbers and the labels depend on step and micro-batch alone, the second one having fewer labels.
-fn batch(step: u64, micro: usize) -> Batch {
+pub(crate) fn batch(step: u64, micro: usize) -> Batch {
     let number = |i: usize| (step * 31 + micro as u64 * 17 + (i * i) as u64 * 7) % u64::from(VOCABULARY);
     let tokens = 2 * SEQUENCE;
     let label = |i: usize| if micro == 1 && !i.is_multiple_of(3) { IGNORED } else { number(i + 1) as i32 };
@@ -122,7 +122,7 @@ fn micro_batch(step: u64, micro: usize) -> Anyhow<Batch> {
 
 /// Writes down what it is told, and asks for a stop after a step.
 #[derive(Default)]
-struct Watch {
+pub(crate) struct Watch {
     stop_after: Option<u64>,
     stop: StopFlag,
     first_step: AtomicU64,
@@ -131,7 +131,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn stopping_after(step: u64) -> Self {
+    pub(crate) fn stopping_after(step: u64) -> Self {
         Self { stop_after: Some(step), ..Self::default() }
     }
 }
