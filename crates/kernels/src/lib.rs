@@ -335,8 +335,8 @@ pub struct AdamWParameter<'a, D: Kernels> {
     pub second: &'a mut Matrix<D>,
     /// Whether the decay applies to it.
     pub decay: bool,
-    /// A multiple of the learning rate, at least 0, for this tensor alone. With 0 the weight and its moments are left as they are,
-    /// and its gradient counts nothing in the global norm.
+    /// A multiple of the learning rate, at least 0, for this tensor alone. With 0 the weight and its moments are left as they
+    /// are, and its gradient counts nothing in the global norm.
     pub rate: f32,
 }
 
@@ -481,8 +481,8 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// What a student of a teacher is told (Hinton et al. 2015): the mean over the labelled rows of
     /// `(1 − r) · −log softmax(z)[target] + r · T² · KL(softmax(teacher / T) ‖ softmax(z / T))`.
     ///
-    /// Logits z and the teacher's `[N, V]`, targets `[N]` with [`IGNORED`] for rows without a label, share r from 0 to 1, temperature
-    /// T above 0. Differentiable in z; the teacher is a constant. With no label at all the loss is 0.
+    /// Logits z and the teacher's `[N, V]`, targets `[N]` with [`IGNORED`] for rows without a label, share r from 0 to 1,
+    /// temperature T above 0. Differentiable in z; the teacher is a constant. With no label at all the loss is 0.
     fn distillation<T: Tape<f32, Self>>(
         tape: &mut T,
         logits: &Matrix<Self>,
@@ -546,8 +546,8 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// weights, without a tape.
     fn inner_products(a: &[Matrix<Self>], b: &[Matrix<Self>]) -> Result<Vec<f32>>;
 
-    /// How to take a tensor's gradient out of a map later, as a tensor (of zeros where there is none): it is gone from the map then.
-    /// Nothing of the tensor's own data is kept alive by it.
+    /// How to take a tensor's gradient out of a map later, as a tensor (of zeros where there is none): it is gone from the map
+    /// then. Nothing of the tensor's own data is kept alive by it.
     fn gradient_of(tensor: &Matrix<Self>) -> TakeGradient<Self>;
 
     /// Adds `value`, of the tensor's shape, to the gradient of `tensor`.

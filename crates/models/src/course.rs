@@ -1,5 +1,5 @@
-//! A [`Route`] that has been checked against a model and its inputs, in the terms of a forward pass: which layers are there, and the
-//! rows of the tokens that go through some of them alone.
+//! A [`Route`] that has been checked against a model and its inputs, in the terms of a forward pass: which layers are there, and
+//! the rows of the tokens that go through some of them alone.
 
 use crate::batch::require;
 use crate::rope::Tables;

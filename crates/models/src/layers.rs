@@ -83,8 +83,8 @@ impl Order {
     }
 }
 
-/// The blocks of these numbers, from the residual stream `[N, H]` before them to the one behind them or, where there is a last norm,
-/// to its norm.
+/// The blocks of these numbers, from the residual stream `[N, H]` before them to the one behind them or, where there is a last
+/// norm, to its norm.
 pub(crate) fn blocks<D: Kernels, T: Tape<f32, D>>(
     pass: &mut Pass<'_, D, T>,
     blocks: &[Block],

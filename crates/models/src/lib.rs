@@ -49,8 +49,8 @@
 //!   how they fit together. What they compute is written once: `layers` is the one block, `network` what stands around it,
 //!   `stream` the way through the blocks, `pass` the operations in their terms, `declare` how parameters are named.
 //! - [`Space`], [`Role`] and [`Axis`] say what grows with what; a growth method needs nothing else of a model.
-//! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the layouts of `transformers` and
-//!   `timm`.
+//! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the layouts of `transformers`
+//!   and `timm`.
 //! - [`Route`] says through which part of a model a training step goes; the default is all of it.
 //! - [`generate`] continues a text token by token.
 //!

@@ -131,8 +131,8 @@ impl Model {
         Ok(D::distillation(pass.tape, &logits, teacher, &labels, share, temperature)?)
     }
 
-    /// What the head says, without dropout, of the tokens, sequences or images that carry a label alone: `[labelled, V]`, in the order
-    /// of the batch.
+    /// What the head says, without dropout, of the tokens, sequences or images that carry a label alone: `[labelled, V]`, in the
+    /// order of the batch.
     ///
     /// # Errors
     /// As [`Model::loss`]; [`ModelError::Batch`] for targets that are neither tokens nor classes.

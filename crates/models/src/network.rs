@@ -1,5 +1,5 @@
-//! What a model is made of, whatever its family, and what its embeddings and its head compute. Families fill in the parts; the way
-//! through the blocks is in `stream`.
+//! What a model is made of, whatever its family, and what its embeddings and its head compute. Families fill in the parts; the
+//! way through the blocks is in `stream`.
 
 use crate::config::ModelConfig;
 use crate::declare::{Linear, Norm, Table};

@@ -1,15 +1,17 @@
 //! One forward pass under way: the tape, the weights, the inputs, and the operations in terms of the model's layers.
 //!
-//! What all families share: where dropout falls and by which key, how attention reads the batch, and that every operation finds
-//! its weights by index.
+//! What all families share: where dropout falls and by which key, how attention reads the batch (`attention`), and that every
+//! operation finds its weights by index.
+
+mod attention;
 
 use crate::course::Course;
 use crate::declare::{Linear, Norm, Table};
 use crate::rope::Tables;
 use crate::{Inputs, Mode, ModelConfig, Result};
 use ligo_kernels::{
-    self as kernels, Activation, Attention, Dropout, HeadNorms, KernelError, Kernels, KeyValueCache, Layout, Matrix,
-    NO_ROW, NoneTape, Projections, Scalar, Tape, Visibility,
+    self as kernels, Activation, Dropout, HeadNorms, KernelError, Kernels, KeyValueCache, Layout, Matrix, NO_ROW,
+    NoneTape, Scalar, Tape,
 };
 
 /// A place where dropout falls. Layers count from 0, CaiT's class-attention layers on from the others.
@@ -112,8 +114,8 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         Ok(D::embedding(self.tape, &lookups)?)
     }
 
-    /// As [`Pass::embedding`], but that row `fixed` of the first `tables` tables gets no gradient: what `transformers` does with the
-    /// padding token's.
+    /// As [`Pass::embedding`], but that row `fixed` of the first `tables` tables gets no gradient: what `transformers` does with
+    /// the padding token's.
     pub(crate) fn embedding_with_fixed_row(
         &mut self,
         lookups: &[(Table, &[u32])],
@@ -266,93 +268,6 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             eps: self.config.layer_norm_eps(),
         };
         Ok(D::head_norms(self.tape, qkv, norms)?)
-    }
-
-    /// Multi-head attention over the packed `[N, (A + 2K)·E]` of one layer; over the layer's cache too when generating.
-    pub(crate) fn attention(&mut self, qkv: &Matrix<D>, layer: usize) -> Result<Matrix<D>> {
-        let spec = self.attention_spec(layer);
-        match &mut self.generating {
-            Some(generating) => Ok(D::attention_cached(qkv, &mut generating.caches[layer], spec)?),
-            None => match &self.course.kept_rows {
-                Some(kept) if self.shortened && kept.rotary.len() > 1 => {
-                    self.attention_of_each(qkv, spec, &kept.rotary)
-                }
-                _ => Ok(D::attention(self.tape, Projections::Joined(qkv), spec)?),
-            },
-        }
-    }
-
-    /// Attention of one sequence at a time, as each has angles of its own.
-    fn attention_of_each(&mut self, qkv: &Matrix<D>, spec: Attention<'_>, angles: &[Tables]) -> Result<Matrix<D>> {
-        let (count, all) = (spec.sequence, angles.len() * spec.sequence);
-        let (mut attended, mut places) = (Vec::new(), Vec::new());
-        for (b, angles) in angles.iter().enumerate() {
-            let own = b * count..(b + 1) * count;
-            let rows: Vec<u32> = own.clone().map(|row| row as u32).collect();
-            let spec = Attention {
-                batch: 1,
-                real_tokens: spec.real_tokens.map(|real| &real[own.clone()]),
-                rotary: Some(angles.rotary()),
-                // One key would give all sequences one mask.
-                dropout: spec.dropout.map(|d| Dropout { key: mix(d.key ^ mix(b as u64)), ..d }),
-                ..spec
-            };
-            let sequence = self.rows(qkv, &rows)?;
-            attended.push(D::attention(self.tape, Projections::Joined(&sequence), spec)?);
-            let place = |row| if own.contains(&row) { (row - own.start) as u32 } else { NO_ROW };
-            places.push((0..all).map(place).collect::<Vec<u32>>());
-        }
-        let lookups: Vec<_> = attended.iter().zip(&places).map(|(rows, ids)| (rows, &ids[..])).collect();
-        Ok(D::embedding(self.tape, &lookups)?)
-    }
-
-    /// Talking-heads attention over the packed `[N, 3·A·E]` of one layer.
-    pub(crate) fn talking_attention(
-        &mut self,
-        qkv: &Matrix<D>,
-        before: Linear,
-        after: Linear,
-        layer: usize,
-    ) -> Result<Matrix<D>> {
-        let (before, after) = (linear(self.weights, before), linear(self.weights, after));
-        Ok(D::talking_attention(self.tape, qkv, before, after, self.attention_spec(layer))?)
-    }
-
-    /// Attention of the class tokens `[B, H]` over class tokens and patches `[B·(1 + n), 2·H]`.
-    pub(crate) fn class_attention(
-        &mut self,
-        queries: &Matrix<D>,
-        keys_values: &Matrix<D>,
-        layer: usize,
-    ) -> Result<Matrix<D>> {
-        let mut spec = self.attention_spec(layer);
-        spec.sequence += 1;
-        Ok(D::attention(self.tape, Projections::Apart { queries, keys_values }, spec)?)
-    }
-
-    fn attention_spec(&self, layer: usize) -> Attention<'a> {
-        let config = self.config;
-        let real_tokens = match self.inputs {
-            Inputs::Tokens(tokens) => tokens.real_tokens.as_deref(),
-            Inputs::Images(_) => None,
-        };
-        let causal = Visibility::Causal { window: config.window(layer) };
-        let all = (self.sequence(), real_tokens, self.rotary);
-        let (sequence, real_tokens, rotary) = match &self.course.kept_rows {
-            Some(kept) if self.shortened => (kept.count, kept.real_tokens.as_deref(), kept.rotary.first()),
-            _ => all,
-        };
-        Attention {
-            batch: self.batch_size(),
-            sequence,
-            heads: config.num_attention_heads,
-            key_value_heads: config.num_key_value_heads(),
-            head_dim: config.head_dim(),
-            visibility: if config.family.is_causal() { causal } else { Visibility::Bidirectional },
-            real_tokens,
-            rotary: rotary.map(Tables::rotary),
-            dropout: self.mask(Site::AttentionProbabilities(layer), config.attention_dropout),
-        }
     }
 
     /// Dropout on the residual stream or on what is added to it; x itself where there is none.

@@ -9,8 +9,8 @@ use ligo_kernels::{IGNORED, Kernels, Matrix, Tape};
 /// softened by the temperature T (Qin et al. 2021; Hinton et al. 2015).
 #[derive(Debug)]
 pub struct Teaching<'a, D: Kernels> {
-    /// The teacher's logits of the labelled rows, `[labelled, V]`: what [`Model::labelled_logits`](crate::Model::labelled_logits) of
-    /// the teacher says of the same batch. A constant.
+    /// The teacher's logits of the labelled rows, `[labelled, V]`: what [`Model::labelled_logits`](crate::Model::labelled_logits)
+    /// of the teacher says of the same batch. A constant.
     pub logits: &'a Matrix<D>,
     /// r, from 0 to 1.
     pub share: f32,
@@ -19,8 +19,8 @@ pub struct Teaching<'a, D: Kernels> {
 }
 
 impl Network {
-    /// Logits of the rows that carry a label, `[labelled, V]`, and their labels; under targets that have been checked to be of the
-    /// head's kind.
+    /// Logits of the rows that carry a label, `[labelled, V]`, and their labels; under targets that have been checked to be of
+    /// the head's kind.
     pub(crate) fn labelled_outputs<D: Kernels, T: Tape<f32, D>>(
         &self,
         pass: &mut Pass<'_, D, T>,

@@ -1,8 +1,8 @@
 //! The loss of a student that hears labels and a teacher.
 //!
 //! Of one labelled row with logits z and the teacher's t: with `p = softmax(t / T)` and `q = softmax(z / T)`,
-//! `KL = Σ_i p_i (t_i − z_i) / T + log Σ e^{z/T} − log Σ e^{t/T}`, whose gradient in z is `(q − p) / T`. The cross-entropy beside it
-//! is that of [`super::heads`], bit for bit where the teacher has no share. The gradient is made in the forward pass.
+//! `KL = Σ_i p_i (t_i − z_i) / T + log Σ e^{z/T} − log Σ e^{t/T}`, whose gradient in z is `(q − p) / T`. The cross-entropy beside
+//! it is that of [`super::heads`], bit for bit where the teacher has no share. The gradient is made in the forward pass.
 
 use super::buffers::{expect, read, scalar, shape_error, size, unwritten};
 use super::heads::record;

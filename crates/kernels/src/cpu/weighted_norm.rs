@@ -2,8 +2,8 @@
 //!
 //! x `[N, H]`, γ and β `[1, H]`, p = c / Σ c. With `m = Σ_j p_j x_j` (RMS norm: 0), `x̂ = (x − m) / √(Σ_j p_j (x_j − m)² + ε)`
 //! and g = γ dy: `dx = (g − p (Σ_k g_k + x̂ Σ_k g_k x̂_k)) / √(…)`, where RMS norm has no first sum; `dγ = Σ_n dy x̂`,
-//! `dβ = Σ_n dy`. Equal weights give the plain norm, and its very bits forward. Kept for the backward pass as there: x, and of each
-//! row m and 1/√(…).
+//! `dβ = Σ_n dy`. Equal weights give the plain norm, and its very bits forward. Kept for the backward pass as there: x, and of
+//! each row m and 1/√(…).
 
 use super::buffers::{Kept, matrix, read, shape_error, size, unwritten};
 use super::gradient::Slot;

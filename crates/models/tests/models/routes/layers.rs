@@ -2,7 +2,8 @@
 
 use super::{close, deep, loss, loss_and_gradients, of_layers, skipping};
 use crate::batch;
-use ligo_models::{Family, Inputs, Part, Route};
+use ligo_kernels::NoneTape;
+use ligo_models::{Family, Inputs, Mode, Model, ModelConfig, Part, Route};
 
 #[test]
 fn what_is_recorded_gets_the_gradients_of_a_whole_backward_pass_and_the_rest_none() {
@@ -117,6 +118,24 @@ fn all_parts_of_a_route_go_together() {
         for recorded_from in 0..3 {
             let route = Route { recorded_from, until: Some(2), kept_layers: vec![1.0, 0.5, 0.0], ..skipping.clone() };
             assert_eq!(loss(&model, &parameters, &batch, &route), expected, "{family}, recorded from {recorded_from}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_recorded_has_the_dropout_of_a_whole_pass() {
+    for family in [Family::Gpt2, Family::Bert, Family::Vit, Family::Cait] {
+        let config = ModelConfig { hidden_dropout: 0.2, attention_dropout: 0.2, ..deep(family).0.config().clone() };
+        let model = Model::new(config).unwrap();
+        let (parameters, batch) = (crate::scrambled(&model), batch(family));
+        let loss = |recorded_from, dropout_key| {
+            let route = Route { recorded_from, ..Route::default() };
+            let mode = Mode::Train { dropout_key };
+            model.loss_along(&mut NoneTape, &parameters, &batch, mode, &route).unwrap().as_vec()
+        };
+        assert_ne!(loss(0, 1), loss(0, 2), "{family}");
+        for from in 1..4 {
+            assert_eq!(loss(from, 1), loss(0, 1), "{family}, from {from}");
         }
     }
 }
