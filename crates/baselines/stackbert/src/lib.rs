@@ -10,9 +10,9 @@
 //! trained, stacked, …, until all L2 layers are there. The optimiser starts afresh after each doubling, while the learning-rate
 //! schedule goes on. The pretrained small model is not used; the shallow stages are part of the method and always charged.
 //!
-//! How the steps are shared out: the authors train 3, 6, then 12 layers for 50 k, 20 k and up to 800 k updates. For LiGO's comparison
-//! the stage lengths are not published, but its Figure 2a shows the doublings at about 70 to 80 k and 200 k of 400 k steps
-//! (PAPER.md section 4, item 2); hence the default of 20 %, 30 %, 50 %.
+//! How the steps are shared out: the authors train 3, 6, then 12 layers for 50 k, 20 k and up to 800 k updates. For LiGO's
+//! comparison the stage lengths are not published, but its Figure 2a shows the doublings at about 70 to 80 k and 200 k of 400 k
+//! steps (PAPER.md section 4, item 2); hence the default of 20 %, 30 %, 50 %.
 //!
 //! ```
 //! use ligo_growth::{Method, Task};
