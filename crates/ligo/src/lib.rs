@@ -8,28 +8,57 @@
 //! ```
 //!
 //! - `W_j` is the weight of a module in small layer j, rows as outputs.
-//! - `B` `[D2, D1]` grows its output axis and `A` its input axis. There is one B for each *kind* of space, for the whole net:
-//!   the residual stream (`B.embed`), queries, keys, values, and the MLP's inner width. Whatever reads a space takes the factor
-//!   of that space, so channels line up across modules: A = B. Embeddings, norms and biases take the B of their output.
-//!   By default B is `[I; C]`, old channels staying and C being learnt; attention heads have no structure of their own.
-//!   Where several heads share values (grouped queries), what attention hands on is wider than the values and has a factor of its
-//!   own, `A.context`, that starts as the values' factor repeated for the heads that share them. The class-attention layers of CaiT
-//!   have factors of their own, `B.class.query` and so on.
-//! - `w` `[L2, L1]` mixes layers, with a w for each module. Query, key and value of a fused `c_attn` are one module.
+//! - `B` `[D2, D1]` grows its output axis and `A` its input axis. There is one B for each *kind* of space: the residual stream
+//!   (`B.embed`), queries, keys, values, and the MLP's inner width; for the whole net, for each small layer (B_j) or for each large
+//!   one (B_i). Whatever reads a space takes the factor of that space, so channels line up across modules: A = B, or diag(s) B, or
+//!   an A of its own. Embeddings, norms and biases take the B of their output.
+//! - `w` `[L2, L1]` mixes layers, with a w for each module or one for all. Query, key and value of a fused `c_attn` are one module.
 //!
-//! Rotary pairs are nothing to B: a new query head is a mix of all old coordinates, whatever speed they turn at.
+//! By default B is `[I; C]`, old channels staying and C being learnt; attention heads have no structure of their own, except that
+//! under rotary positions queries and keys grow by whole heads ([`Rotary`]). Where several heads share values (grouped queries),
+//! what attention hands on is wider than the values and has a factor of its own, `A.context`, that starts as the values' factor
+//! repeated for the heads that share them. The class-attention layers of CaiT have factors of their own, `B.class.query` and so on.
 //!
 //! A space that does not grow has no B, and a model that does not get deeper has no w: growing in width alone or in depth alone is
-//! the paper's ablation of that name.
+//! the paper's ablation of that name. Where the heads become more and shorter without the width growing, queries, keys and values
+//! have a square B that starts at the identity.
 //!
 //! The factors are learnt by AdamW for some tens of steps on the large model's own loss while the small weights stay frozen. The
 //! backward of the expansion is recorded first and keyed by the large weights; the large model's loss then goes onto the same
 //! tape, so a model needs no second version. Afterwards the large weights are computed once more, for keeps, and trained as usual.
+//! Nothing between factors and large weights is kept meanwhile: it is made again in backward, a few layers at a time.
+//!
+//! # Presets
+//!
+//! Three methods, `ligo`, `ligo-paper` and `ligo-published`, differ in their defaults alone; in `ligo` the key `preset` picks them
+//! too. Every key of [`LigoOptions`] overrides them. Sources: PAPER.md 1.4 to 1.8 (the paper), 5.2 to 5.4 (the code), 5.6 (where the
+//! two differ).
+//!
+//! | key | `ligo` | `ligo-paper` | `ligo-published` |
+//! |---|---|---|---|
+//! | `width_form` | `identity`: free entries for old channels gained nothing | `free` (Eq. 8) | `identity` (the code's fixed block) |
+//! | `factors` | `per-kind`: fewest to learn in few steps | `per-small-layer` (B_l of Eq. 8 and its text; Algorithm 1 has one for each kind) | `per-large-layer` (the code) |
+//! | `width_start` | `random`: no start was better after learning | `random` (not stated; the code's) | `random` (`rand` of the code's manual) |
+//! | `tying` | `tied` | `tied` (A = B, 1.4) | `tied` (the code's default) |
+//! | `head_factor` | `false` | `false` (B_emb) | `true` (`fuse_width_cls`) |
+//! | `depth_start`, `depth_noise` | `stack`, 0 | `stack`, 0 (not stated) | `stack`, 0.03 (`stackbert_noisy`) |
+//! | `depth_weights`, `bias_depth` | `per-module`, `shared` | `per-module`, `shared` (biases not stated) | `per-module`, `own` |
+//! | `steps` | 100, or 40 below 2,000 steps of training | 100 (4.1) | 100 |
+//! | `learning_rate`, `warmup_steps` | 1e-3, 10 | 1e-3, 10 (not stated; ours) | 2e-4, 10000: at step 100 it has come to 2e-6 |
+//! | `schedule` | `constant` | `constant` (not stated) | `linear` |
+//! | `weight_decay` | 0 | 0 (not stated) | 0.1 |
+//! | `dropout` | `true` | `true` (the same settings as training) | `true` |
+//! | `rotary` | `whole-heads` | `whole-heads` (no such model in the paper) | `whole-heads` (nor in the code) |
+//!
+//! What differs from the published code still: its operator has a decoder of its own while it learns, read through `head_factor`'s
+//! space, where our masked language models are tied from the start (see [`LigoOptions::head_factor`]).
+//!
+//! # Example
 //!
 //! ```
 //! use ligo::LigoOperator;
 //! use ligo_growth::{Growth, LearnedOperator, Learner};
-//! use ligo_kernels::{Cpu, GradTape, gradients_for, id_of};
+//! use ligo_kernels::{Cpu, GradTape, gradients_for};
 //! use ligo_models::{Batch, Mode, Model, ModelConfig, Tokens};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,24 +88,36 @@
 //! let names: Vec<&str> = learner.factors().specs().iter().map(|spec| spec.name.as_str()).collect();
 //! assert_eq!(names[..5], ["B.embed", "B.query", "B.key", "B.value", "B.ffn"]);
 //! assert!(names.contains(&"w.attn.c_attn"));
-//! // The large weights for keeps.
+//! // What has become of them, and the large weights for keeps.
+//! assert_eq!(learner.diagnostics()?[0].singular_values.len(), 4);
 //! assert_eq!(learner.materialise()?.specs(), large.specs());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Where to look
+//!
+//! `options` has the keys, `plan` which factors there are and what each weight takes, `start` where they start, `maps` and `widen`
+//! how they are applied, `expand` the way there and back, `diagnostics` (on `spectrum`) and `moments` what else is asked of them.
 
+mod diagnostics;
+mod expand;
+mod maps;
 mod method;
+mod moments;
 mod operator;
 mod options;
 mod plan;
+mod spectrum;
 mod start;
+mod widen;
 
 #[cfg(test)]
 mod tests;
 
-pub use method::Ligo;
+pub use method::{Ligo, LigoPaper, LigoPublished};
 pub use operator::LigoOperator;
-pub use options::{BiasDepth, DepthStart, FactorOptions, LigoOptions, Tying, WidthForm, WidthStart};
-
-/// The method's name in TOML files.
-const NAME: &str = "ligo";
+pub use options::{
+    BiasDepth, DepthStart, DepthWeights, FactorOptions, LigoOptions, Preset, Rates, Rotary, Sharing, Tying, WidthForm,
+    WidthStart,
+};

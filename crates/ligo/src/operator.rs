@@ -1,14 +1,13 @@
-//! The operator as tensors: its factors, and the large weights as a differentiable function of them.
+//! The operator and its learner: factors, the frozen small weights, and what an expansion makes of them.
 
-use crate::options::{FactorOptions, WidthForm};
-use crate::plan::{DepthOrder, FactorKind, FactorStart, ModulePlan, Part, Plan, WidthOrder};
-use crate::start;
-use dfdx::tensor::TensorFromVec;
-use ligo_growth::{ExpansionFlops, Growth, GrowthError, LearnedOperator, Learner, Result};
-use ligo_kernels::{Factor, GradTape, Input, KernelError, Kernels, Matrix, NoneTape, Tape};
+use crate::expand::{Sources, expand, expand_on};
+use crate::maps::tensor;
+use crate::options::FactorOptions;
+use crate::plan::{FactorPlan, Plan};
+use crate::{diagnostics, moments, start};
+use ligo_growth::{ExpansionFlops, FactorDiagnostics, Growth, GrowthError, LearnedOperator, Learner, Moments, Result};
+use ligo_kernels::{GradTape, Kernels, Matrix};
 use ligo_models::{Model, ParamSpec, Parameters};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use std::sync::Arc;
 
 /// LiGO's growth operator: a [`LearnedOperator`] with these options.
@@ -28,131 +27,80 @@ impl<D: Kernels> LearnedOperator<D> for LigoOperator {
     }
 }
 
-/// The operator in the course of its training: factors B, A, w, and the frozen small weights.
+/// The operator in the course of its training.
 #[derive(Debug)]
 pub(crate) struct LigoLearner<D: Kernels> {
-    pub(crate) plan: Plan,
-    form: WidthForm,
+    pub(crate) plan: Arc<Plan>,
+    options: FactorOptions,
     pub(crate) factors: Parameters<D>,
-    small: Vec<Matrix<D>>,
+    /// Where B, A, s and w started, and the small weights, which are where those that are trained started.
+    origin: Vec<Matrix<D>>,
+    small: Parameters<D>,
+    /// What is added to each large weight and stays constant.
+    constants: Vec<Option<Matrix<D>>>,
     large: Arc<[ParamSpec]>,
+    seed: u64,
 }
 
 impl<D: Kernels> LigoLearner<D> {
     pub(crate) fn start(options: &FactorOptions, growth: &Growth<'_, D>) -> Result<Self> {
         let plan = Plan::new(growth.small, growth.large, options)?;
-        let names = |specs: &[ParamSpec]| specs.iter().map(|spec| spec.name.clone()).collect::<Vec<_>>();
-        if names(growth.parameters.specs()) != names(growth.small.specs()) {
-            return Err(GrowthError::Map {
-                what: "the small weights".into(),
-                found: "other parameters than the small model declares".into(),
-                expected: "its own, in its own order".into(),
+        same_names("the small weights", growth.small.specs(), growth.parameters)?;
+        let configs = (growth.small.config(), growth.large.config());
+        let mut factors: Vec<Matrix<D>> = Vec::with_capacity(plan.factors.len());
+        for (values, spec) in start::values(&plan, configs, options, growth.seed)?.into_iter().zip(&plan.specs) {
+            factors.push(tensor(growth.device, values, spec.matrix_shape())?);
+        }
+        let origin = factors.clone();
+        for (factor, spec) in plan.factors.iter().zip(&plan.specs).skip(origin.len()) {
+            factors.push(match *factor {
+                FactorPlan::Small(index) => growth.parameters.tensors()[index].clone(),
+                FactorPlan::Residual(index) => {
+                    let values = start::residual(growth.seed, index, spec.elements());
+                    tensor(growth.device, values, spec.matrix_shape())?
+                }
+                _ => unreachable!("the plan has all others first, and each has a start"),
             });
         }
-        let layers = (growth.small.config().num_hidden_layers, growth.large.config().num_hidden_layers);
-        let mut rng = StdRng::seed_from_u64(growth.seed);
-        let mut tensors: Vec<Matrix<D>> = Vec::with_capacity(plan.factors.len());
-        for (kind, spec) in plan.factors.iter().zip(&plan.specs) {
-            let values = match kind {
-                FactorKind::Width { small, large, start } => match *start {
-                    FactorStart::Drawn => start::width(&mut rng, *small, *large, options),
-                    FactorStart::AsPartner(partner) => tensors[partner].as_vec(),
-                    FactorStart::AsValues { factor, small, large, sharing } => {
-                        start::context(&tensors[factor].as_vec(), (small, large), sharing, options)
-                    }
-                },
-                FactorKind::Depth => start::depth(&mut rng, layers.0, layers.1, options),
-            };
-            let failed = |e: D::Err| KernelError::Device { op: "start of a growth operator", reason: format!("{e:?}") };
-            let tensor = TensorFromVec::try_tensor_from_vec(growth.device, values, spec.matrix_shape());
-            tensors.push(tensor.map_err(failed)?);
-        }
+        let constants = if options.fresh { start::fresh(&plan, growth)? } else { Vec::new() };
         Ok(Self {
-            factors: Parameters::new(plan.specs.clone().into(), tensors)?,
-            form: options.width_form,
-            small: growth.parameters.tensors().to_vec(),
+            factors: Parameters::new(plan.specs.clone().into(), factors)?,
+            plan: Arc::new(plan),
+            options: *options,
+            origin,
+            small: growth.parameters.clone(),
+            constants,
             large: growth.large.specs().clone(),
-            plan,
+            seed: growth.seed,
         })
     }
 
-    fn expand_on<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Parameters<D>> {
-        let mut grown: Vec<(usize, Matrix<D>)> = Vec::with_capacity(self.large.len());
-        for module in &self.plan.modules {
-            let small: Vec<Matrix<D>> = module.small.iter().map(|&i| self.small[i].clone()).collect();
-            let large = match module.depth_order {
-                DepthOrder::WidthFirst => {
-                    let wide = self.widen_all(tape, module, small, Input::Frozen)?;
-                    self.mix(tape, module, wide)?
-                }
-                DepthOrder::DepthFirst => {
-                    let deep = self.mix(tape, module, small)?;
-                    self.widen_all(tape, module, deep, Input::Differentiable)?
-                }
-            };
-            grown.extend(module.large.iter().copied().zip(large));
-        }
-        grown.sort_by_key(|(i, _)| *i);
-        Ok(Parameters::new(self.large.clone(), grown.into_iter().map(|(_, tensor)| tensor).collect())?)
+    fn sources(&self) -> Sources<'_, D> {
+        let (factors, small) = (self.factors.tensors(), self.small.tensors());
+        Sources { plan: &self.plan, factors, small, constants: &self.constants }
     }
 
-    fn widen_all<T: Tape<f32, D>>(
-        &self,
-        tape: &mut T,
-        module: &ModulePlan,
-        layers: Vec<Matrix<D>>,
-        input: Input,
-    ) -> Result<Vec<Matrix<D>>> {
-        layers.into_iter().map(|layer| self.widen(tape, module, layer, input)).collect()
-    }
-
-    /// `B W Aᵀ` of one layer, the cheaper side first.
-    fn widen<T: Tape<f32, D>>(
-        &self,
-        tape: &mut T,
-        module: &ModulePlan,
-        weight: Matrix<D>,
-        input: Input,
-    ) -> Result<Matrix<D>> {
-        let (rows, columns) = (self.axis(&module.rows), self.axis(&module.columns));
-        Ok(match (module.rows_grow(), module.columns_grow(), module.width_order) {
-            (false, false, _) => weight,
-            (true, false, _) => D::expand_rows(tape, &weight, input, &rows)?,
-            (false, true, _) => D::expand_columns(tape, &weight, input, &columns)?,
-            (true, true, WidthOrder::RowsFirst) => {
-                let taller = D::expand_rows(tape, &weight, input, &rows)?;
-                D::expand_columns(tape, &taller, Input::Differentiable, &columns)?
-            }
-            (true, true, WidthOrder::ColumnsFirst) => {
-                let wider = D::expand_columns(tape, &weight, input, &columns)?;
-                D::expand_rows(tape, &wider, Input::Differentiable, &rows)?
-            }
-        })
-    }
-
-    /// `Σ_j w_ij W_j` for every large layer; the layers themselves where the depth stays.
-    fn mix<T: Tape<f32, D>>(
-        &self,
-        tape: &mut T,
-        module: &ModulePlan,
-        layers: Vec<Matrix<D>>,
-    ) -> Result<Vec<Matrix<D>>> {
-        match module.mix {
-            Some(w) => Ok(D::mix_layers(tape, &layers, Input::Differentiable, &self.factors.tensors()[w])?),
-            None => Ok(layers),
+    /// Where factor number `index` started.
+    fn origin(&self, index: usize) -> Vec<f32> {
+        match self.plan.factors[index] {
+            FactorPlan::Residual(weight) => start::residual(self.seed, weight, self.factors.specs()[index].elements()),
+            FactorPlan::Small(weight) => self.small.tensors()[weight].as_vec(),
+            _ => self.origin[index].as_vec(),
         }
     }
+}
 
-    fn axis(&self, parts: &[Part]) -> Vec<Factor<'_, D>> {
-        let factor = |part: &Part| match *part {
-            Part::Keep(n) => Factor::Keep(n),
-            Part::Grow { factor, .. } => match self.form {
-                WidthForm::Identity => Factor::IdentityOver(&self.factors.tensors()[factor]),
-                WidthForm::Free => Factor::Free(&self.factors.tensors()[factor]),
-            },
-        };
-        parts.iter().map(factor).collect()
+/// Refuses a set of other parameters than `specs`.
+fn same_names<D: Kernels>(what: &str, specs: &[ParamSpec], parameters: &Parameters<D>) -> Result<()> {
+    let same = |(a, b): (&ParamSpec, &ParamSpec)| a.name == b.name && a.shape == b.shape;
+    if specs.len() == parameters.specs().len() && specs.iter().zip(parameters.specs().iter()).all(same) {
+        return Ok(());
     }
+    Err(GrowthError::Map {
+        what: what.into(),
+        found: "other parameters than the small model declares".into(),
+        expected: "its own, in its own order".into(),
+    })
 }
 
 impl<D: Kernels> Learner<D> for LigoLearner<D> {
@@ -165,10 +113,43 @@ impl<D: Kernels> Learner<D> for LigoLearner<D> {
     }
 
     fn expand(&self, tape: &mut GradTape<D>) -> Result<Parameters<D>> {
-        self.expand_on(tape)
+        Ok(Parameters::new(self.large.clone(), expand_on(tape, &self.sources())?)?)
     }
 
     fn materialise(&self) -> Result<Parameters<D>> {
-        self.expand_on(&mut NoneTape)
+        Ok(Parameters::new(self.large.clone(), expand(&self.sources())?)?)
+    }
+
+    fn rates(&self) -> Vec<f32> {
+        let rates = self.options.rates;
+        let rate = |factor: &FactorPlan| match factor {
+            FactorPlan::Width(_) | FactorPlan::Scale { .. } => 1.0,
+            FactorPlan::Depth { .. } => rates.depth,
+            FactorPlan::Residual(_) => rates.residual,
+            FactorPlan::Small(_) => rates.small,
+        };
+        self.plan.factors.iter().map(rate).collect()
+    }
+
+    /// First moments by the factors, second ones by their squares, with the small model's moments in place of its weights; what is
+    /// added to the large weights has none.
+    fn grow_moments(&self, small: &Moments<D>) -> Result<Option<Moments<D>>> {
+        for (what, parameters) in [("the first moments", &small.first), ("the second moments", &small.second)] {
+            same_names(what, self.small.specs(), parameters)?;
+        }
+        let factors = self.factors.tensors();
+        let first = moments::expand(&self.plan, factors, small.first.tensors())?;
+        let second = moments::expand(&self.plan, &moments::squares(&self.plan, factors)?, small.second.tensors())?;
+        Ok(Some(Moments {
+            first: Parameters::new(self.large.clone(), first)?,
+            second: Parameters::new(self.large.clone(), second)?,
+            steps: small.steps,
+        }))
+    }
+
+    fn diagnostics(&self) -> Result<Vec<FactorDiagnostics>> {
+        let factor =
+            |i: usize| diagnostics::of(&self.plan, self.factors.specs(), self.factors.tensors(), i, &self.origin(i));
+        (0..self.plan.factors.len()).map(factor).collect()
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Pair, batch, config, grouped};
 use crate::operator::LigoLearner;
-use crate::options::{BiasDepth, FactorOptions, Tying, WidthForm};
+use crate::options::{BiasDepth, DepthWeights, FactorOptions, Rotary, Sharing, Tying, WidthForm, WidthStart};
 use crate::plan::DepthOrder;
 use ligo_growth::Learner;
 use ligo_kernels::{Cpu, GradTape, NoneTape, gradients_for};
 use ligo_models::{Family, Mode};
+use std::sync::Arc;
 
 fn loss(pair: &Pair, learner: &LigoLearner<Cpu>) -> f64 {
     let weights = learner.materialise().unwrap();
@@ -42,7 +43,7 @@ fn check(pair: &Pair, learner: &mut LigoLearner<Cpu>, case: &str) {
         let steepness = length(&along);
         // A bias of the keys shifts all scores of a query alike, and so does one of talking heads before the softmax, which does
         // not see it: that gradient is 0 in truth.
-        let unseen = ["key.bias", "proj_l.bias"].iter().any(|end| name.ends_with(end));
+        let unseen = ["key.bias", ".k.bias", "proj_l.bias"].iter().any(|end| name.ends_with(end));
         assert!(steepness > 6e-4 || unseen, "{case} {name}: the gradient vanishes, {steepness}");
         let length_of_step = STEP.min(0.03 / steepness);
         let directions = [along, unrelated].into_iter().filter(|direction| length(direction) > 0.0);
@@ -64,30 +65,74 @@ fn check(pair: &Pair, learner: &mut LigoLearner<Cpu>, case: &str) {
     }
 }
 
+/// A start whose depth weights all count.
+fn noisy() -> FactorOptions {
+    FactorOptions { depth_noise: 0.3, ..FactorOptions::default() }
+}
+
 #[test]
 fn factors_have_the_gradient_that_finite_differences_give() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 3, 12, 3));
-        let default = FactorOptions { depth_noise: 0.3, ..FactorOptions::default() };
-        let cases = [
-            default,
-            FactorOptions { width_form: WidthForm::Free, tying: Tying::Untied, bias_depth: BiasDepth::Own, ..default },
-        ];
-        for options in cases {
+        let own = FactorOptions {
+            width_form: WidthForm::Free,
+            tying: Tying::Untied,
+            bias_depth: BiasDepth::Own,
+            head_factor: true,
+            ..noisy()
+        };
+        for options in [noisy(), own] {
             check(&pair, &mut pair.learner(&options), &format!("{family} {options:?}"));
         }
-        let mut learner = pair.learner(&default);
-        learner.plan.modules.iter_mut().for_each(|module| module.depth_order = DepthOrder::DepthFirst);
+        let mut learner = pair.learner(&noisy());
+        let modules = &mut Arc::make_mut(&mut learner.plan).modules;
+        modules.iter_mut().for_each(|module| module.depth_order = DepthOrder::DepthFirst);
         check(&pair, &mut learner, &format!("{family} depth first"));
+    }
+}
+
+/// Every way in which one factor's gradient can depend on another option.
+#[test]
+fn every_combination_of_options_has_the_gradient_that_finite_differences_give() {
+    for family in [Family::Gpt2, Family::Bert, Family::Cait, Family::Qwen3] {
+        let (small, large) = match family {
+            Family::Qwen3 => (grouped(family, 2, 8, 4), grouped(family, 3, 12, 6)),
+            _ => (config(family, 2, 8, 2), config(family, 3, 12, 3)),
+        };
+        let pair = Pair::new(small, large);
+        for sharing in [Sharing::PerKind, Sharing::PerSmallLayer, Sharing::PerLargeLayer] {
+            for tying in [Tying::Tied, Tying::Scaled, Tying::Untied] {
+                let width_form = if tying == Tying::Scaled { WidthForm::Free } else { WidthForm::Identity };
+                let options = FactorOptions { sharing, tying, width_form, head_factor: true, ..noisy() };
+                check(&pair, &mut pair.learner(&options), &format!("{family} {options:?}"));
+            }
+            let additions = FactorOptions { sharing, residual: true, fresh: true, tune_small: true, ..noisy() };
+            check(&pair, &mut pair.learner(&additions), &format!("{family} {additions:?}"));
+        }
+        let others = [
+            FactorOptions { tying: Tying::Scaled, depth_weights: DepthWeights::Shared, ..noisy() },
+            FactorOptions { rotary: Rotary::Dense, bias_depth: BiasDepth::Own, ..noisy() },
+            FactorOptions {
+                width_start: WidthStart::SelectionNormalised,
+                tying: Tying::Untied,
+                depth_weights: DepthWeights::Shared,
+                bias_depth: BiasDepth::Own,
+                ..noisy()
+            },
+            FactorOptions { tune_small: true, fresh: true, width_start: WidthStart::Gaussian, ..noisy() },
+        ];
+        for options in others {
+            check(&pair, &mut pair.learner(&options), &format!("{family} {options:?}"));
+        }
     }
 }
 
 #[test]
 fn factors_of_heads_that_share_values_have_the_gradient_that_finite_differences_give() {
     for family in [Family::Llama, Family::Qwen3] {
-        let pair = Pair::new(grouped(family, 2, 8, 2), grouped(family, 3, 12, 4));
+        let pair = Pair::new(grouped(family, 2, 8, 4), grouped(family, 3, 12, 6));
         for tying in [Tying::Tied, Tying::Untied] {
-            let options = FactorOptions { depth_noise: 0.3, tying, ..FactorOptions::default() };
+            let options = FactorOptions { tying, ..noisy() };
             check(&pair, &mut pair.learner(&options), &format!("{family} {options:?}"));
         }
     }

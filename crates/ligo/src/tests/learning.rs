@@ -1,8 +1,8 @@
 //! The operator learnt, and the recipe that says so.
 
 use super::{Pair, batch, config};
-use crate::{Ligo, LigoOperator};
-use ligo_growth::{Action, GrowthError, LearnedOperator, Method, OperatorTraining, RateDecay, Start, Task};
+use crate::{Ligo, LigoOperator, LigoPaper, LigoPublished};
+use ligo_growth::{Action, GrowthError, Guarantee, LearnedOperator, Method, OperatorTraining, RateDecay, Start, Task};
 use ligo_kernels::{AdamW, AdamWParameter, Cpu, GradTape, Kernels, gradients_for};
 use ligo_models::{Family, Mode};
 
@@ -87,6 +87,88 @@ fn the_recipe_learns_the_operator_for_longer_on_a_longer_run_and_then_trains_in_
         assert_eq!(*training, published);
         assert!(matches!(train.action, Action::Train { steps: s, schedule_from: 0, .. } if s == steps));
     }
+}
+
+#[test]
+fn the_presets_are_methods_of_their_own_with_the_training_of_their_sources() {
+    let task = Task { small: config(Family::Bert, 2, 8, 2), large: config(Family::Bert, 4, 12, 3), steps: 600 };
+    let training = |method: &dyn Method<Cpu>, options: toml::Table| {
+        let recipe = method.recipe(&options, &task).unwrap();
+        let [learn, _] = &recipe.stages[..] else { panic!("two stages") };
+        let Action::Learn { training, operator, .. } = &learn.action else { panic!("learns") };
+        (training.clone(), format!("{operator:?}"))
+    };
+    let ours = OperatorTraining {
+        steps: 100,
+        learning_rate: 1e-3,
+        warmup_steps: 10,
+        decay: RateDecay::Constant,
+        weight_decay: 0.0,
+        batch_size: None,
+        dropout: true,
+    };
+    let code = OperatorTraining {
+        learning_rate: 2e-4,
+        warmup_steps: 10_000,
+        decay: RateDecay::Linear,
+        weight_decay: 0.1,
+        ..ours.clone()
+    };
+    let cases: [(&dyn Method<Cpu>, _, _, _); 3] = [
+        (&Ligo, "ligo", OperatorTraining { steps: 40, ..ours.clone() }, ["Identity", "PerKind"]),
+        (&LigoPaper, "ligo-paper", ours, ["Free", "PerSmallLayer"]),
+        (&LigoPublished, "ligo-published", code, ["Identity", "PerLargeLayer"]),
+    ];
+    for (method, name, expected, words) in cases {
+        assert_eq!(method.name(), name);
+        assert_eq!((method.axes().width, method.axes().depth), ("learnt", "learnt"));
+        let (found, operator) = training(method, toml::Table::new());
+        assert_eq!(found, expected, "{name}");
+        assert!(words.iter().all(|word| operator.contains(word)), "{operator}");
+        // The key `preset` of the plain method is the same.
+        let by_key = toml::Table::from_iter([("preset".to_owned(), toml::Value::from(name))]);
+        assert_eq!(training(&Ligo, by_key), (found, operator), "{name}");
+    }
+}
+
+#[test]
+fn only_an_operator_that_stays_at_its_start_can_say_what_it_grows() {
+    let (small, twice) = (config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 2, 16, 4));
+    let (deep, both) = (config(Family::Gpt2, 5, 8, 2), config(Family::Gpt2, 5, 16, 4));
+    let odd = config(Family::Gpt2, 2, 12, 3);
+    let function = || Guarantee::Function;
+    let layers = || Guarantee::Layers(vec![0, 1, 0, 1, 0]);
+    let keep = "width_start = 'function-preserving'";
+    let cases = [
+        ("", &deep, None),
+        ("steps = 0", &deep, Some(layers())),
+        ("steps = 0", &both, Some(layers())),
+        ("steps = 0\nfactors = 'per-large-layer'", &both, None),
+        ("steps = 0\ndepth_noise = 0.1", &both, None),
+        ("steps = 0\ndepth_start = 'interlace'", &deep, Some(Guarantee::Layers(vec![0, 0, 0, 1, 1]))),
+        ("steps = 0\ndepth_start = 'identity'", &deep, Some(function())),
+        ("steps = 0\ndepth_start = 'identity'", &both, None),
+        ("steps = 0\nresidual = true", &deep, None),
+        ("steps = 0\nfresh = true", &deep, Some(layers())),
+        ("steps = 0\nfresh = true", &both, None),
+        (&format!("steps = 0\n{keep}"), &twice, Some(function())),
+        (&format!("steps = 0\n{keep}"), &odd, Some(Guarantee::Layers(vec![0, 1]))),
+        (&format!("steps = 0\n{keep}\ndepth_start = 'identity'"), &both, Some(function())),
+        (keep, &twice, None),
+    ];
+    for (options, large, expected) in cases {
+        let task = Task { small: small.clone(), large: large.clone(), steps: 10 };
+        let found = Method::<Cpu>::guarantee(&Ligo, &options.parse().unwrap(), &task).unwrap();
+        match expected {
+            Some(expected) => assert_eq!(found, expected, "{options}"),
+            None => assert!(matches!(found, Guarantee::Nothing(_)), "{options}"),
+        }
+    }
+    let post_norm = |layers| config(Family::Bert, layers, 8, 2);
+    let task = Task { small: post_norm(2), large: post_norm(3), steps: 10 };
+    let options = toml::toml! { steps = 0
+    depth_start = "identity" };
+    assert!(matches!(Method::<Cpu>::guarantee(&Ligo, &options, &task).unwrap(), Guarantee::Nothing(_)));
 }
 
 #[test]

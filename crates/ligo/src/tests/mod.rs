@@ -1,10 +1,13 @@
 //! Tests of the whole operator on tiny models of every family.
 
 mod cost;
+mod diagnostics;
 mod gradient;
 mod learning;
+mod moments;
 mod order;
 mod proposition;
+mod starts;
 
 use crate::operator::LigoLearner;
 use crate::options::FactorOptions;

@@ -5,6 +5,7 @@ use crate::options::{FactorOptions, WidthForm};
 use crate::plan::{DepthOrder, WidthOrder};
 use ligo_growth::Learner;
 use ligo_models::Family;
+use std::sync::Arc;
 
 #[test]
 fn a_free_factor_with_the_identity_on_top_equals_the_identity_form() {
@@ -28,7 +29,7 @@ fn every_order_of_rows_columns_and_layers_gives_the_same_weights() {
         let chosen = learner.materialise().unwrap();
         for width in [WidthOrder::RowsFirst, WidthOrder::ColumnsFirst] {
             for depth in [DepthOrder::WidthFirst, DepthOrder::DepthFirst] {
-                for module in &mut learner.plan.modules {
+                for module in &mut Arc::make_mut(&mut learner.plan).modules {
                     (module.width_order, module.depth_order) = (width, depth);
                 }
                 let other = learner.materialise().unwrap();

@@ -1,8 +1,8 @@
 //! Proposition 1 (PAPER.md 1.6): stacking, interpolation and Net2Net are special cases of the operator.
 
 use super::{Pair, batch, config, difference, grouped};
-use crate::options::{DepthStart, FactorOptions, Tying, WidthForm};
-use crate::plan::FactorKind;
+use crate::options::{DepthStart, FactorOptions, Rotary, Tying, WidthForm};
+use crate::plan::FactorPlan;
 use ligo_growth::{DepthMap, Expansion, GrowthOperator, Learner, LinearGrowth, SpaceMap, WidthMap};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Parameters, SpaceSize};
@@ -53,6 +53,12 @@ fn net2net(pair: &Pair) -> WidthMap {
     .unwrap()
 }
 
+/// Every axis has a whole matrix of its own.
+fn own_matrices() -> FactorOptions {
+    let (width_form, tying, rotary) = (WidthForm::Free, Tying::Untied, Rotary::Dense);
+    FactorOptions { width_form, tying, rotary, ..FactorOptions::default() }
+}
+
 /// The matrix `[D, d]` of a selection.
 fn dense(expansion: &Expansion, small: usize) -> Vec<f32> {
     let Expansion::Select { from, scale } = expansion else { panic!("a selection") };
@@ -67,8 +73,7 @@ fn dense(expansion: &Expansion, small: usize) -> Vec<f32> {
 fn with_selections_and_divided_partners_it_is_net2net_and_keeps_the_function() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 2, 16, 4));
-        let options = FactorOptions { width_form: WidthForm::Free, tying: Tying::Untied, ..FactorOptions::default() };
-        let mut learner = pair.learner(&options);
+        let mut learner = pair.learner(&own_matrices());
         let names: Vec<String> = learner.factors().specs().iter().map(|spec| spec.name.clone()).collect();
         for (name, tensor) in names.iter().zip(learner.factors_mut().tensors_mut()) {
             let (units, unit) = match name[2..].trim_start_matches("class.") {
@@ -98,8 +103,7 @@ fn with_selections_and_divided_partners_it_is_net2net_and_keeps_the_function() {
 fn with_shared_values_its_net2net_keeps_the_function_too() {
     for family in Family::ALL.into_iter().filter(|family| family.is_llama_style()) {
         let pair = Pair::new(grouped(family, 2, 8, 4), grouped(family, 2, 16, 8));
-        let options = FactorOptions { width_form: WidthForm::Free, tying: Tying::Untied, ..FactorOptions::default() };
-        let mut learner = pair.learner(&options);
+        let mut learner = pair.learner(&own_matrices());
         let names: Vec<String> = learner.factors().specs().iter().map(|spec| spec.name.clone()).collect();
         let (value_heads, size) = (twice(2), |units| SpaceSize { units, unit: 4 });
         let together: Vec<usize> = value_heads.iter().flat_map(|j| [2 * j, 2 * j + 1]).collect();
@@ -131,7 +135,7 @@ fn with_shared_values_its_net2net_keeps_the_function_too() {
 fn with_shared_values_it_starts_as_the_fixed_operator_of_the_same_maps() {
     for family in [Family::Llama, Family::Qwen3] {
         let pair = Pair::new(grouped(family, 2, 8, 4), grouped(family, 4, 16, 8));
-        let learner = pair.learner(&FactorOptions::default());
+        let learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..FactorOptions::default() });
         let names: Vec<&str> = learner.factors.specs().iter().map(|spec| spec.name.as_str()).collect();
         let width = WidthMap::per_space(pair.small.config(), pair.large.config(), |space, small, large| {
             let name = format!("B.{}", format!("{:?}", space.kind()).to_lowercase());
@@ -170,10 +174,11 @@ fn its_net2net_is_the_formula_entry_by_entry() {
 fn a_tied_selection_in_width_and_a_stack_in_depth_are_the_fixed_operator_of_the_same_maps() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
-        let mut learner = pair.learner(&FactorOptions::default());
-        let kinds = learner.plan.factors.clone();
-        for (kind, tensor) in kinds.iter().zip(learner.factors_mut().tensors_mut()) {
-            if let FactorKind::Width { small, large, .. } = *kind {
+        let mut learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..FactorOptions::default() });
+        let plan = learner.plan.clone();
+        for (factor, tensor) in plan.factors.iter().zip(learner.factors_mut().tensors_mut()) {
+            if let FactorPlan::Width(factor) = factor {
+                let (small, large) = factor.size();
                 let rows = (small..large).flat_map(|i| (0..small).map(move |j| if i % small == j { 1.0 } else { 0.0 }));
                 tensor.copy_from(&rows.collect::<Vec<f32>>());
             }
