@@ -8,6 +8,8 @@ use ligo_kernels::{Cpu, on_workers};
 use ligo_models::{Family, Model, ModelConfig, SpaceSize};
 use std::time::Instant;
 
+type Map = fn(SpaceSize, SpaceSize) -> Expansion;
+
 fn config(layers: usize, hidden: usize, heads: usize) -> ModelConfig {
     let config = ModelConfig::new(Family::Gpt2, hidden, layers, heads);
     ModelConfig { vocab_size: 50257, max_position_embeddings: 1024, ..config }
@@ -33,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let growth = Growth { small: &small, parameters: &parameters, large: &large, device: &device, seed: 2 };
     println!("{} to {} M parameters", small.parameter_count() / 1_000_000, large.parameter_count() / 1_000_000);
 
-    let maps: [(&str, fn(SpaceSize, SpaceSize) -> Expansion); 4] = [
+    let maps: [(&str, Map); 4] = [
         ("selection", |small, large| Expansion::select((0..large.width()).map(|i| i % small.width()))),
         ("selection, the rest fresh", Expansion::pad),
         ("short sums", short_sums),
