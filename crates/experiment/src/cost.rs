@@ -1,12 +1,13 @@
 //! What the steps of a stage cost: the one place where a recipe meets the counting of FLOPs, for the plan and the run alike.
 
+use crate::run::seeds::{Purpose, seed};
 use crate::schema::{Experiment, LanguageObjective};
 use anyhow::Result;
-use ligo_eval::{Convention, Flops, StepShape, forward_flops, operator_step_flops, step_flops};
-use ligo_growth::LearnedOperator;
+use ligo_eval::{Convention, Flops, StepShape, forward_flops, operator_step_flops, step_flops, without_dropout};
+use ligo_growth::{LearnedOperator, OperatorTraining, Training};
 use ligo_kernels::Kernels;
 use ligo_models::{Model, ModelConfig};
-use ligo_train::TrainingConfig;
+use ligo_train::{Charge, InvalidTraining, TrainingConfig, stage_seed};
 
 /// What one optimiser step works on.
 pub(crate) fn step_shape(experiment: &Experiment, training: &TrainingConfig) -> StepShape {
@@ -24,9 +25,44 @@ pub(crate) fn step_shape(experiment: &Experiment, training: &TrainingConfig) -> 
     }
 }
 
-/// FLOPs of a step that trains `model`.
+/// FLOPs of a step that trains all of `model` by the plain loss.
 pub(crate) fn train_step(experiment: &Experiment, training: &TrainingConfig, model: &ModelConfig) -> f64 {
     step_flops(model, step_shape(experiment, training), Convention::Ours).total()
+}
+
+/// Counts the FLOPs of a stage that trains `model` as `training` says, micro-batch by micro-batch.
+///
+/// # Errors
+/// The first option that does not go with the model.
+pub(crate) fn charge(
+    experiment: &Experiment,
+    config: &TrainingConfig,
+    model: &Model,
+    training: &Training,
+) -> Result<Charge, InvalidTraining> {
+    let shape = StepShape { sequences: config.micro_batch_size(), ..step_shape(experiment, config) };
+    let teacher = training.distillation.as_ref().map(|_| &experiment.small);
+    Charge::new(training, model, config.steps, shape, teacher)
+}
+
+/// FLOPs of `steps` steps, the first of them step `from` of the schedule, as they are drawn for the experiment's first seed.
+///
+/// # Errors
+/// As [`charge`].
+pub(crate) fn train_stage(
+    experiment: &Experiment,
+    config: &TrainingConfig,
+    (model, training): (&Model, &Training),
+    stage: &str,
+    (from, steps): (u64, u64),
+) -> Result<f64, InvalidTraining> {
+    let plain = train_step(experiment, config, model.config());
+    if *training == Training::default() {
+        return Ok(steps as f64 * plain);
+    }
+    let first = experiment.seeds.first().copied().unwrap_or_default();
+    let drawn = stage_seed(seed(first, Purpose::Training), stage);
+    Ok(charge(experiment, config, model, training)?.stage(drawn, from, steps, config.accumulate, plain))
 }
 
 /// FLOPs of learning an operator.
@@ -38,18 +74,20 @@ pub(crate) struct LearnFlops {
     pub(crate) materialise: f64,
 }
 
-/// FLOPs of learning `operator`; the weights are expanded once for each micro-batch.
+/// FLOPs of learning `operator` as `learning` says; the weights are expanded once for each micro-batch.
 pub(crate) fn learn<D: Kernels>(
     experiment: &Experiment,
     training: &TrainingConfig,
-    operator: &dyn LearnedOperator<D>,
+    (operator, learning): (&dyn LearnedOperator<D>, &OperatorTraining),
     small: &Model,
     large: &Model,
 ) -> Result<LearnFlops> {
     let once = operator.expansion_flops(small, large)?;
-    let times = training.accumulate as f64;
+    let config = training.for_operator(learning);
+    let times = config.accumulate as f64;
     let expansion = Flops { forward: once.forward * times, backward: once.backward * times };
-    let step = operator_step_flops(large.config(), step_shape(experiment, training), expansion).total();
+    let trained = if learning.dropout { large.config().clone() } else { without_dropout(large.config()) };
+    let step = operator_step_flops(&trained, step_shape(experiment, &config), expansion).total();
     Ok(LearnFlops { step, materialise: once.forward })
 }
 

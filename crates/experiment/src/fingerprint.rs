@@ -4,7 +4,7 @@
 //! `[report]` are left out: they change no run.
 
 use crate::decimal::shortest;
-use crate::schema::{Experiment, MethodConfig};
+use crate::schema::{Experiment, MethodConfig, ROW_KEYS};
 use ligo_growth::{Action, Recipe, Start, Training};
 use ligo_kernels::Kernels;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ impl Inputs {
         Ok(Self::new(Value::Object(values)))
     }
 
-    /// Of a method's run. `small`: what says which small model it starts from, if it does.
+    /// Of a method's run. `small`: what says which small model it starts from or is taught by, if it is.
     ///
     /// # Errors
     /// As [`Inputs::of_small`].
@@ -73,10 +73,16 @@ impl Inputs {
         values.insert("training".into(), serde_json::to_value(&row.training)?);
         values.insert("method".into(), json!(row.method));
         values.insert("options".into(), serde_json::to_value(&row.options)?);
+        if let Value::Object(row) = serde_json::to_value(row)? {
+            values.extend(row.into_iter().filter(|(key, _)| ROW_KEYS.contains(&key.as_str())));
+        }
         let start = match &recipe.start {
             Start::Small => small.clone(),
             Start::Random(model) => json!({ "fresh": serde_json::to_value(model)? }),
         };
+        if recipe.start != Start::Small && recipe.needs_small() {
+            values.insert("teacher".into(), small.clone());
+        }
         values.insert("start".into(), start);
         let stages = recipe.stages.iter().map(|stage| {
             let action = match &stage.action {

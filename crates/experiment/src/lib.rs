@@ -17,6 +17,7 @@ pub mod report;
 mod run;
 mod schema;
 mod state;
+mod strategies;
 
 pub use checkpoint::SmallCheckpoint;
 pub use fingerprint::{Change, Inputs};
@@ -26,7 +27,7 @@ pub use record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, Stage
 pub use registry::{Registry, find, methods};
 pub use run::{Event, Observer, Options, Outcome, collect, run};
 pub use schema::{
-    ConfigError, Corpus, DataConfig, EvaluationConfig, Experiment, LanguageObjective, MethodConfig, ReportConfig,
-    TokenizerConfig,
+    AfterGrowth, ConfigError, Corpus, DataConfig, EvaluationConfig, Experiment, LanguageObjective, MethodConfig,
+    OptimiserState, ReportConfig, StagedTraining, TokenizerConfig,
 };
 pub use state::{State, Status, states};

@@ -6,6 +6,7 @@ use crate::registry::{Registry, find};
 use crate::run::directory::RunDirectory;
 use crate::run::jobs::SMALL;
 use crate::schema::Experiment;
+use crate::strategies;
 use anyhow::{Context, Result};
 use ligo_eval::{Convention, Memory, StepShape, memory, step_flops};
 use ligo_growth::{Action, Recipe, Stage, Start};
@@ -26,7 +27,7 @@ pub struct Plan {
     pub large_parameters: usize,
     /// The checkpoint that the small model is, if it is not trained here: as it is named, and where it lies.
     pub checkpoint: Option<SmallCheckpoint>,
-    /// The small model's training, if a method starts from it and it is no checkpoint.
+    /// The small model's training, if a method needs it and it is no checkpoint.
     pub small: Option<PlannedRun>,
     /// The rows of the table, for one seed each.
     pub methods: Vec<PlannedRun>,
@@ -99,15 +100,15 @@ impl PlannedRun {
 /// # Errors
 /// If a method refuses, or the step that is timed fails.
 pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device: &D, results: &Path) -> Result<Plan> {
-    let mut starts_from_small = false;
+    let mut needs_small = false;
     let mut methods = Vec::new();
     for row in &experiment.methods {
         let method = find(registry, &row.method).with_context(|| format!("no method is called '{}'", row.method))?;
-        let recipe = method.recipe(&row.options, &experiment.task(row))?;
-        starts_from_small |= recipe.start == Start::Small;
+        let recipe = strategies::recipe(experiment, row, method)?;
+        needs_small |= recipe.needs_small();
         methods.push(planned(experiment, &row.label, &row.training, &recipe)?);
     }
-    let small = if starts_from_small && experiment.checkpoint.is_none() {
+    let small = if needs_small && experiment.checkpoint.is_none() {
         let recipe = Recipe::<D> {
             start: Start::Random(experiment.small.clone().into()),
             stages: vec![Stage::train("train", 0..experiment.small_training.steps)],
@@ -157,11 +158,15 @@ fn planned<D: Kernels>(
             }
             Action::Learn { to, operator, training: learning } => {
                 let (small, large) = (Model::new(model.clone())?, Model::new(to.clone())?);
-                let flops = cost::learn(experiment, training, operator.as_ref(), &small, &large)?;
+                let flops = cost::learn(experiment, training, (operator.as_ref(), learning), &small, &large)?;
                 model = to;
                 (learning.steps, learning.steps as f64 * flops.step + flops.materialise)
             }
-            Action::Train { steps, .. } => (*steps, *steps as f64 * cost::train_step(experiment, training, model)),
+            Action::Train { steps, schedule_from, training: what } => {
+                let trained = Model::new(model.clone())?;
+                let part = (*schedule_from, *steps);
+                (*steps, cost::train_stage(experiment, training, (&trained, what), &stage.name, part)?)
+            }
         };
         if !matches!(stage.action, Action::Grow { .. }) {
             evaluation_flops += cost::evaluations(experiment, model, steps);

@@ -3,6 +3,7 @@
 //! Plain data, no behaviour. `run.json` in a run's directory is one [`RunRecord`].
 
 use crate::schema::Experiment;
+use ligo_growth::FactorDiagnostics;
 use ligo_train::{Cost, MetricRow};
 use serde::{Deserialize, Serialize};
 
@@ -81,13 +82,16 @@ pub struct RunRecord {
     pub stages: Vec<StageRecord>,
     /// All stages together.
     pub total: Cost,
-    /// The cost of the small model that this run started from; none if it started from none, or from a checkpoint.
+    /// The cost of the small model that this run started from or was taught by; none if it needed none, or a checkpoint.
     pub small: Option<Cost>,
-    /// The checkpoint that this run started from, as it is named in the file; what that cost is not known.
+    /// The checkpoint that this run started from or was taught by, as it is named in the file; what that cost is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
     /// The operator's loss before and after learning; none if none was learnt.
     pub operator: Option<OperatorLoss>,
+    /// What became of the factors of the operator that was learnt last; empty if none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_diagnostics: Vec<FactorDiagnostics>,
     /// Of everything that the run depends on.
     pub fingerprint: String,
     /// Where and from what.

@@ -5,11 +5,12 @@ use super::seeds::{Purpose, seed};
 use crate::fingerprint::{Change, Inputs};
 use crate::record::DataRecord;
 use crate::registry::{Registry, find};
-use crate::schema::Experiment;
+use crate::schema::{Experiment, OptimiserState};
+use crate::strategies;
 use anyhow::{Context, Result};
 use ligo_growth::{Recipe, Stage, Start};
 use ligo_kernels::Kernels;
-use ligo_train::TrainingConfig;
+use ligo_train::{Rate, TrainingConfig};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +27,9 @@ pub(crate) struct Job<'a, D: Kernels> {
     pub(crate) seed: u64,
     pub(crate) training: &'a TrainingConfig,
     pub(crate) recipe: Recipe<D>,
+    /// For each stage of the recipe.
+    pub(crate) rates: Vec<Rate>,
+    pub(crate) optimiser_state: OptimiserState,
     pub(crate) inputs: Inputs,
     pub(crate) directory: RunDirectory,
 }
@@ -40,8 +44,9 @@ impl<D: Kernels> Job<'_, D> {
         self.label == SMALL
     }
 
-    pub(crate) fn starts_from_small(&self) -> bool {
-        self.recipe.start == Start::Small
+    /// Whether what the optimiser remembers outlives a stage: into the next one, or for those that grow the small model.
+    pub(crate) fn keeps_moments(&self) -> bool {
+        self.is_small() || self.optimiser_state == OptimiserState::Grown
     }
 
     /// The seed of the order of the batches in training, and of what goes with it.
@@ -54,7 +59,7 @@ impl<D: Kernels> Job<'_, D> {
     }
 }
 
-/// All runs of an experiment: the small model's (if a method starts from it and it is no checkpoint), then the rows in order, seeds within.
+/// All runs of an experiment: the small model's (if a method needs it and it is no checkpoint), then the rows in order, seeds within.
 ///
 /// # Errors
 /// If a method refuses; [`Experiment::load`] has asked it before.
@@ -73,6 +78,8 @@ pub(crate) fn jobs<'a, D: Kernels>(
             label: SMALL,
             method: SMALL,
             summary: "Trains the small model that the others start from.",
+            rates: vec![Rate::Schedule],
+            optimiser_state: OptimiserState::Fresh,
             seed,
             training: &experiment.small_training,
             recipe: Recipe {
@@ -91,7 +98,7 @@ pub(crate) fn jobs<'a, D: Kernels>(
                 Some(checkpoint) => json!({ "checkpoint": checkpoint.content }),
                 None => json!({ "small run": small[i].inputs.fingerprint }),
             };
-            let recipe = method.recipe(&row.options, &experiment.task(row))?;
+            let recipe = strategies::recipe(experiment, row, method)?;
             let inputs = Inputs::of_method(experiment, row, &recipe, &data.fingerprint, &small, seed)?;
             methods.push(Job {
                 label: &row.label,
@@ -99,13 +106,15 @@ pub(crate) fn jobs<'a, D: Kernels>(
                 summary: method.summary(),
                 seed,
                 training: &row.training,
+                rates: strategies::rates(&recipe, row),
+                optimiser_state: row.optimiser_state,
                 recipe,
                 inputs,
                 directory: RunDirectory::new(results, &row.label, seed),
             });
         }
     }
-    if !methods.iter().any(Job::starts_from_small) {
+    if !methods.iter().any(|job: &Job<'_, D>| job.recipe.needs_small()) {
         small.clear();
     }
     small.extend(methods);
@@ -122,9 +131,9 @@ pub(crate) fn stale<D: Kernels>(jobs: &[Job<'_, D>]) -> Result<Vec<(Change, Vec<
     for job in jobs {
         let Found::Stale(earlier) = job.directory.look(&job.inputs)? else { continue };
         let changes = job.inputs.changes_since(&earlier);
-        // The start and the stages follow from keys of the TOML; they are shown only where no such key explains them.
-        let (derived, edited): (Vec<Change>, Vec<Change>) =
-            changes.into_iter().partition(|change| change.key.starts_with("start") || change.key.starts_with("stages"));
+        // Start, teacher and stages follow from keys of the TOML; they are shown only where no such key explains them.
+        let derived = |change: &Change| ["start", "teacher", "stages"].iter().any(|key| change.key.starts_with(key));
+        let (derived, edited): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(derived);
         let changes = match of_small.get(&job.seed) {
             Some(of_small) if edited.is_empty() => of_small.clone(),
             _ if edited.is_empty() => derived,

@@ -7,7 +7,8 @@ mod execute;
 pub(crate) mod jobs;
 mod lock;
 mod observer;
-mod seeds;
+mod optimiser_state;
+pub(crate) mod seeds;
 
 #[cfg(test)]
 mod from_checkpoint;
@@ -96,6 +97,7 @@ fn run_here<D: Kernels>(
         options.observer.event(&Event::Stale { change: &change, runs: &runs });
     }
 
+    optimiser_state::check(&jobs, experiment, device, &results)?;
     let checkpoint = experiment.checkpoint.as_ref().map(|small| hub::open(&small.directory)).transpose()?;
     let setting = Setting {
         experiment,

@@ -5,7 +5,7 @@
 
 /// What a seed is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The order of the batches of the large model's training, of masks and dropout with it.
     Training,
     /// The same for the small model.
@@ -21,7 +21,7 @@ pub(super) enum Purpose {
 }
 
 /// The seed for a purpose.
-pub(super) fn seed(experiment: u64, purpose: Purpose) -> u64 {
+pub(crate) fn seed(experiment: u64, purpose: Purpose) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{purpose:?}").as_bytes());
     hasher.update(&experiment.to_le_bytes());

@@ -4,6 +4,7 @@ use super::error::{ConfigError, hint};
 use super::tree::Node;
 use super::{DataConfig, Experiment, LanguageObjective, MethodConfig};
 use crate::registry::{self, Registry};
+use crate::strategies::{self, Refused};
 use ligo_growth::{Action, GrowthError, Recipe, Stage, Start, Task};
 use ligo_kernels::Kernels;
 use ligo_models::{Family, Model, ModelConfig, ModelError};
@@ -207,7 +208,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Asks the method itself whether it takes the row's options.
+    /// Asks the method itself whether it takes the row's options, and whether what the row asks of any method goes with it.
     fn recipe<D: Kernels>(
         &self,
         experiment: &Experiment,
@@ -219,9 +220,16 @@ impl Checker<'_> {
             let hint = hint(&row.method, registry.iter().map(|method| method.name()), "methods");
             return Err(self.error(&["methods", label, "method"], format!("unknown method '{}'{hint}", row.method)));
         };
-        let error = match method.recipe(&row.options, &experiment.task(row)) {
+        let error = match strategies::recipe(experiment, row, method) {
             Ok(recipe) => return self.stages(experiment, row, &recipe),
-            Err(error) => error,
+            Err(Refused::Method(error)) => error,
+            Err(Refused::Key { key, found, expected }) => {
+                let path: Vec<&str> = ["methods", label].into_iter().chain(key.split('.')).collect();
+                return self.require(false, &path, found, &expected);
+            }
+            Err(other @ Refused::Stage { .. }) => {
+                return Err(self.error(&["methods", label], format!("'methods.{label}': {other}")));
+            }
         };
         Err(match error {
             GrowthError::Option { option, reason, .. } => self.error(
@@ -242,7 +250,8 @@ impl Checker<'_> {
 }
 
 impl Checker<'_> {
-    /// Whether a recipe ends as every recipe must: with the large model, trained.
+    /// Whether a recipe ends as every recipe must: with the large model, trained. A method may need another ε in the norms of what it
+    /// grows.
     fn stages<D: Kernels>(
         &self,
         experiment: &Experiment,
@@ -266,11 +275,15 @@ impl Checker<'_> {
             }
         }
         match recipe.stages.last() {
-            Some(Stage { action: Action::Train { .. }, .. }) if *model == experiment.large => Ok(()),
+            Some(Stage { action: Action::Train { .. }, .. }) if same_but_eps(model, &experiment.large) => Ok(()),
             Some(Stage { action: Action::Train { .. }, .. }) => refuse("does not end with the large model".into()),
             _ => refuse("does not end with training".into()),
         }
     }
+}
+
+fn same_but_eps(model: &ModelConfig, large: &ModelConfig) -> bool {
+    ModelConfig { layer_norm_eps: large.layer_norm_eps, ..model.clone() } == *large
 }
 
 impl Experiment {

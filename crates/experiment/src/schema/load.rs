@@ -5,7 +5,7 @@ use super::checkpoint;
 use super::decode::decode;
 use super::error::{ConfigError, Origin};
 use super::tree::{self, Entry, Node, Table, Value};
-use super::{Experiment, MethodConfig, TokenizerConfig};
+use super::{Experiment, MethodConfig, ROW_KEYS, TokenizerConfig};
 use crate::decimal::shorten;
 use crate::registry::Registry;
 use ligo_kernels::Kernels;
@@ -73,13 +73,14 @@ fn plain(value: &impl serde::Serialize) -> Result<toml::Table, toml::ser::Error>
     toml::Table::try_from(value).map(|table| table.into_iter().map(|(key, value)| (key, shorten(value))).collect())
 }
 
-/// A row as it is written: the options beside its own keys, of the training only what differs.
+/// A row as it is written: the options beside its own keys, of those and of the training only what differs.
 fn row_to_toml(row: &MethodConfig, training: &toml::Table) -> Result<toml::Value, toml::ser::Error> {
     let mut own = plain(&row.training)?;
     own.retain(|key, value| training.get(key) != Some(value));
     let mut table = toml::Table::new();
     table.insert("method".into(), row.method.clone().into());
     table.insert("label".into(), row.label.clone().into());
+    table.extend(plain(row)?.into_iter().filter(|(key, _)| ROW_KEYS.contains(&key.as_str())));
     table.extend(row.options.clone());
     if !own.is_empty() {
         table.insert("training".into(), toml::Value::Table(own));
@@ -165,8 +166,8 @@ fn resolve<D: Kernels>(
     Ok(experiment)
 }
 
-/// `[small_training]` and each row's `training` become whole tables: `[training]` with their own keys on top. A row's
-/// further keys become its `options`.
+/// `[small_training]` and each row's `training` become whole tables: `[training]` with their own keys on top. Keys of a row that
+/// not every method knows become its `options`.
 fn inherit_training(root: &mut Table) {
     let Some(training) = root.get("training").cloned() else { return };
     let over = |own: Option<Entry>| -> Entry {
@@ -191,10 +192,12 @@ fn inherit_training(root: &mut Table) {
         let method = table.remove("method");
         let label = table.remove("label").or_else(|| method.clone());
         let training = over(table.remove("training"));
+        let common: Vec<Entry> = ROW_KEYS.iter().filter_map(|key| table.remove(key)).collect();
         let options = Node { value: Value::Table(std::mem::take(table)), origin: row.origin.clone() };
         table.0.extend(method);
         table.0.extend(label.map(|entry| Entry { key: "label".into(), ..entry }));
         table.0.push(Entry { key: "training".into(), ..training });
+        table.0.extend(common);
         table.0.push(Entry { key: "options".into(), origin: row.origin.clone(), node: options });
     }
 }

@@ -9,12 +9,15 @@ mod checkpoint;
 mod decode;
 mod error;
 mod load;
+mod row;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::ConfigError;
+pub use row::{AfterGrowth, MethodConfig, OptimiserState, StagedTraining};
+pub(crate) use row::ROW_KEYS;
 
 use crate::checkpoint::SmallCheckpoint;
 use ligo_models::ModelConfig;
@@ -154,19 +157,6 @@ impl Default for ReportConfig {
     fn default() -> Self {
         Self { smoothing: ligo_eval::DEFAULT_SMOOTHING, reference: String::new() }
     }
-}
-
-/// A row of the table: an element of `[[methods]]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MethodConfig {
-    /// A name that the registry knows.
-    pub method: String,
-    /// Names the row and its run directories; the method's name if left out.
-    pub label: String,
-    /// How this row trains: in the TOML the keys that differ from `[training]`.
-    pub training: TrainingConfig,
-    /// The method's own options: in the TOML every other key.
-    pub options: toml::Table,
 }
 
 fn default_seeds() -> Vec<u64> {
