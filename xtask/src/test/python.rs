@@ -3,6 +3,7 @@
 //! 1. The fixtures are made anew and compared with those in the repository, so that they cannot rot.
 //! 2. What we write is loaded by `transformers` and `timm`: nothing missing, nothing unexpected, the same outputs.
 //! 3. A real checkpoint, fetched as a Python package, embeds sentences as `transformers` does.
+//! 4. What every method grows, of every family and of the real checkpoint, is loaded too; the function is kept where a method says so.
 
 use super::{Check, cargo, check};
 use crate::workspace;
@@ -12,6 +13,8 @@ use std::process::Command;
 
 /// Where the scripts, their requirements and the fixtures are.
 const SCRIPTS: &str = "crates/models/tests/fixtures";
+/// What images are decoded and prepared to is held against Pillow, `transformers` and `timm` by a script beside them.
+const IMAGES: &str = "crates/data/tests/images/make_images.py";
 /// Where everything is written: swept away by `cargo clean`.
 const SCRATCH: &str = "target/python";
 
@@ -35,19 +38,35 @@ pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
     let fresh = at("fixtures");
     checks.push(script("make_fixtures.py", &["--out", &fresh]));
     checks.push(script("compare.py", &[SCRIPTS, &fresh]));
+    checks.push(check(&python, [IMAGES, "--check"]));
 
     let exports = at("exports");
-    let ignored = |test: &str| format!("test --workspace --locked --test models -- --ignored --exact {test}");
-    let mut written = cargo(&ignored("proofs::every_fixture_is_written_for_others_to_load"));
+    let ignored = |binary: &str, test: &str| {
+        cargo(&format!("test --workspace --locked --test {binary} -- --ignored --exact {test}"))
+    };
+    let mut written = ignored("models", "proofs::every_fixture_is_written_for_others_to_load");
     written.command.env("LIGO_EXPORTS", workspace::root().join(&exports));
     checks.push(written);
     checks.push(script("check_exports.py", &["--all-in", &exports]));
 
     let real = at("minilm");
     checks.push(script("minilm.py", &[&real]));
-    let mut embeds = cargo(&ignored("proofs::a_real_checkpoint_embeds_as_in_transformers"));
-    embeds.command.env("LIGO_REAL_CHECKPOINT", workspace::root().join(real).join("reference.json"));
+    let reference = workspace::root().join(&real).join("reference.json");
+    let mut embeds = ignored("models", "proofs::a_real_checkpoint_embeds_as_in_transformers");
+    embeds.command.env("LIGO_REAL_CHECKPOINT", &reference);
     checks.push(embeds);
+
+    let grown = at("grown");
+    let mut grows = ignored("grown", "every_method_grows_a_checkpoint_of_every_family_for_others_to_load");
+    grows.command.env("LIGO_GROWN", workspace::root().join(&grown));
+    checks.push(grows);
+    checks.push(script("check_grown.py", &[&grown]));
+
+    let grown = at("minilm-grown");
+    let mut grows = ignored("grown", "a_real_checkpoint_grows_by_every_method_that_keeps_its_function");
+    grows.command.env("LIGO_REAL_CHECKPOINT", &reference).env("LIGO_GROWN", workspace::root().join(&grown));
+    checks.push(grows);
+    checks.push(script("minilm.py", &[&real, "--grown", &grown, "--grow", "lemon"]));
     Ok(checks)
 }
 
