@@ -1,5 +1,5 @@
-//! How long growing GPT-2 (124 M) to GPT-2 medium (355 M) takes by a selection, by short sums and by dense maps, with fresh weights:
-//! `cargo run -p ligo-growth --example gpt2_medium`. It needs 5 GiB of memory.
+//! How long growing GPT-2 (124 M) to GPT-2 medium (355 M) takes by a selection, by short sums and by dense maps, with fresh
+//! weights: `cargo run -p ligo-growth --example gpt2_medium`. It needs 5 GiB of memory.
 
 #![allow(clippy::print_stdout, reason = "an example speaks on the terminal")]
 

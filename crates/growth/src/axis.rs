@@ -67,8 +67,8 @@ impl Gather {
         Self { small: 1, index: vec![0], scale: vec![1.0], sums: Vec::new(), identity: true }
     }
 
-    /// The coordinates of another space after those that are there. Sums are numbered from behind the small coordinates of the whole
-    /// axis, so those that are there move up.
+    /// The coordinates of another space after those that are there. Sums are numbered from behind the small coordinates of the
+    /// whole axis, so those that are there move up.
     fn push(&mut self, part: &Part<'_>, multiplied: bool, take: Take) {
         let start = self.small;
         let small = if multiplied { part.large } else { part.small };

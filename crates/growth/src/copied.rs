@@ -18,8 +18,8 @@ pub struct CopiedGrowth {
 }
 
 impl CopiedGrowth {
-    /// What can be said of a model that it has grown: the function is preserved where every layer stays and every coordinate of the
-    /// residual stream has equally many copies, since the norms then see the mean and the variance that they saw.
+    /// What can be said of a model that it has grown: the function is preserved where every layer stays and every coordinate of
+    /// the residual stream has equally many copies, since the norms then see the mean and the variance that they saw.
     pub fn guarantee(&self, small: &ModelConfig, large: &ModelConfig) -> Guarantee {
         let Some(layers) = self.depth.layers() else {
             return Guarantee::Nothing("its layers are mixed from several".into());

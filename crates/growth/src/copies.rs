@@ -41,8 +41,8 @@ pub fn check_head_dim(method: &str, small: &ModelConfig, large: &ModelConfig) ->
 }
 
 impl WidthMap {
-    /// FPI's maps: one for the residual stream, for each layer one for its heads and one for its MLP. Heads have to be equally long
-    /// ([`check_head_dim`]).
+    /// FPI's maps: one for the residual stream, for each layer one for its heads and one for its MLP. Heads have to be equally
+    /// long ([`check_head_dim`]).
     ///
     /// # Errors
     /// As [`WidthMap::per_space`].
@@ -51,9 +51,9 @@ impl WidthMap {
         Self::copying(small, large, |from, to| index_map(&mut rng, from, to, draw))
     }
 
-    /// The small model's units side by side, again and again: large unit i copies small unit i mod d, in every space, and whatever
-    /// reads copies divides by their number. With D = n · d the residual stream becomes `[h, h, …, h]`. Heads have to be equally long
-    /// ([`check_head_dim`]).
+    /// The small model's units side by side, again and again: large unit i copies small unit i mod d, in every space, and
+    /// whatever reads copies divides by their number. With D = n · d the residual stream becomes `[h, h, …, h]`. Heads have to
+    /// be equally long ([`check_head_dim`]).
     ///
     /// # Errors
     /// As [`WidthMap::per_space`].
@@ -61,8 +61,9 @@ impl WidthMap {
         Self::copying(small, large, |from, to| (0..to).map(|i| i % from).collect())
     }
 
-    /// Copies as `choose` says: told how many units a space has and how many it will have, it gives the small unit of each large one.
-    /// It is asked for the residual stream, for each layer's key and value heads, whose map their query heads share, and for its MLP.
+    /// Copies as `choose` says: told how many units a space has and how many it will have, it gives the small unit of each
+    /// large one. It is asked for the residual stream, for each layer's key and value heads, whose map their query heads share,
+    /// and for its MLP.
     ///
     /// # Errors
     /// As [`WidthMap::per_space`].

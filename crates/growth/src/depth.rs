@@ -47,8 +47,9 @@ impl DepthMap {
         Self::copies(small_layers, (0..large_layers).map(|i| i * small_layers / large_layers))
     }
 
-    /// Silent copies spread over the depth: with n = L2 − L1 of them, the k-th (from 1) stands behind small layer ⌈k · L1 / n⌉ − 1 and
-    /// copies it. Where n divides L1 that is one behind every L1 / n layers (LLaMA-Pro), where L1 divides n it is n / L1 behind each.
+    /// Silent copies spread over the depth: with n = L2 − L1 of them, the k-th (from 1) stands behind small layer ⌈k · L1 / n⌉
+    /// − 1 and copies it. Where n divides L1 that is one behind every L1 / n layers (LLaMA-Pro), where L1 divides n it is n /
+    /// L1 behind each.
     ///
     /// ```
     /// use ligo_growth::DepthMap;
@@ -102,9 +103,9 @@ impl DepthMap {
     /// The same, but that these large layers start out passing on what they get: the outputs of their attention and of their MLP
     /// (weights and biases) start at 0, everything else as the map says.
     ///
-    /// Before the norm that alone makes a layer the identity. Behind it (BERT) a layer still norms its input twice: gain and bias of
-    /// the norm before a run of silent layers move to the last norm of the run, and what lies between only norms what is normed
-    /// already. So the first layer of a post-norm model cannot be silent.
+    /// Before the norm that alone makes a layer the identity. Behind it (BERT) a layer still norms its input twice: gain and
+    /// bias of the norm before a run of silent layers move to the last norm of the run, and what lies between only norms what
+    /// is normed already. So the first layer of a post-norm model cannot be silent.
     ///
     /// ```
     /// use ligo_growth::DepthMap;

@@ -12,8 +12,8 @@ pub(crate) enum Lay {
     Onto,
 }
 
-/// Lays `weight · rows · x · columnsᵀ` over or onto the large values `out`, for x `[rows.small, columns.small]`. What keeps its own
-/// start is left as it is.
+/// Lays `weight · rows · x · columnsᵀ` over or onto the large values `out`, for x `[rows.small, columns.small]`. What keeps its
+/// own start is left as it is.
 pub(crate) fn lay(out: &mut [f32], x: &[f32], rows: &Gather, columns: &Gather, weight: f32, lay: Lay) {
     let width = columns.small;
     let summed = |entries: &Vec<(usize, f32)>| {
@@ -36,7 +36,8 @@ pub(crate) fn lay(out: &mut [f32], x: &[f32], rows: &Gather, columns: &Gather, w
     out.par_chunks_mut(columns.index.len().max(1)).zip(sources).for_each_init(Vec::new, row);
 }
 
-/// One row: `out = weight · scale · (from · columnsᵀ)`. Each factor is applied for itself, so that copies of shares keep their bits.
+/// One row: `out = weight · scale · (from · columnsᵀ)`. Each factor is applied for itself, so that copies of shares keep their
+/// bits.
 fn gather(
     out: &mut [f32],
     from: &[f32],

@@ -1,10 +1,11 @@
 //! What growing means, written once for all models.
 //!
-//! - A **width growth** is one pair of maps per [`ligo_models::Space`]: an [`Expansion`] for axes that *produce* the space and its
-//!   partner for axes that *consume* it ([`SpaceMap`], [`WidthMap`]).
-//! - A **depth growth** says which small layers make each large one ([`DepthMap`]).
+//! - A **width growth** is one pair of maps per [`ligo_models::Space`]: an [`Expansion`] for axes that *produce* the space and
+//!   its partner for axes that *consume* it ([`SpaceMap`], [`WidthMap`]).
+//! - A **depth growth** says which small layers make each large one, and which at first pass on what they get ([`DepthMap`]).
 //! - A **growth operator** is the two together, applied spec by spec ([`LinearGrowth`]), or anything else that turns a
-//!   small model's parameters into a large one's ([`GrowthOperator`]).
+//!   small model's parameters into a large one's ([`GrowthOperator`]). The optimiser's state grows by the same maps
+//!   ([`Moments`]).
 //! - A **learned operator** has factors that are trained on the large model's loss while the small model stays frozen
 //!   ([`LearnedOperator`], [`Learner`]).
 //! - A **method** is what an experiment compares: a [`Recipe`] of stages as plain data ([`Method`]). [`Scratch`] is built in;

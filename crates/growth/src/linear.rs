@@ -14,14 +14,14 @@ use ligo_kernels::{Input, KernelError, Kernels, Matrix, NoneTape};
 use ligo_models::{Axis, Init, ModelConfig, ParamSpec, Parameters, Role, Space};
 use std::collections::HashMap;
 
-/// Widens every small layer by the maps of its spaces, then mixes layers; parameters outside the layers are only widened. Layers that
-/// the depth map calls silent pass on what they get.
+/// Widens every small layer by the maps of its spaces, then mixes layers; parameters outside the layers are only widened.
+/// Layers that the depth map calls silent pass on what they get.
 ///
 /// What no small coordinate reaches keeps the fresh start of a large model initialised with the growth's seed.
 ///
 /// Moments grow as gradients do. A coordinate that stands c times, and is read through shares of 1/c, passes back shares of its
-/// gradient, while what it is read with sees the same input c times: for gradients A and B change places, `M_new_i = Σ_j w_ij A_j M_j B_jᵀ`.
-/// Second moments grow by the squares of the same factors; what is fresh or silent has moments of 0.
+/// gradient, while what it is read with sees the same input c times: for gradients A and B change places, `M_new_i = Σ_j w_ij
+/// A_j M_j B_jᵀ`. Second moments grow by the squares of the same factors; what is fresh or silent has moments of 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearGrowth {
     /// Per space.

@@ -1,7 +1,8 @@
 //! Noise that cancels between copies, so that they come apart in training while the function stays.
 //!
-//! Exact copies get equal gradients up to a constant factor, which Adam divides out: they would stay copies for ever. Whatever reads
-//! two copies x, x can read one with a little more weight and the other with as much less: `(w₁ + n) x + (w₂ − n) x` is what it was.
+//! Exact copies get equal gradients up to a constant factor, which Adam divides out: they would stay copies for ever. Whatever
+//! reads two copies x, x can read one with a little more weight and the other with as much less: `(w₁ + n) x + (w₂ − n) x` is
+//! what it was.
 
 use crate::expansion::Expansion;
 use crate::{Growth, LinearGrowth, Result};
@@ -22,8 +23,9 @@ pub enum Noise {
 }
 
 impl LinearGrowth {
-    /// Adds noise to every matrix of `grown`, which this operator has grown by this `growth`, that reads copies. Of the copies of one
-    /// coordinate the first and the second, the third and the fourth, … are pairs between which it cancels; an odd last one has none.
+    /// Adds noise to every matrix of `grown`, which this operator has grown by this `growth`, that reads copies. Of the copies
+    /// of one coordinate the first and the second, the third and the fourth, … are pairs between which it cancels; an odd last
+    /// one has none.
     ///
     /// # Errors
     /// None but the maps' own, which growing has found.

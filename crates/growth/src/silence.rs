@@ -30,7 +30,7 @@ impl Silence<'_> {
             return Err(GrowthError::Map {
                 what: "the depth map".into(),
                 found: "a silent first layer".into(),
-                expected: "one that is not, as the norms stand behind the sums: a silent layer needs the norm of the layer before it"
+                expected: "one that is not, as norms stand behind the sums and a silent layer takes over that of the layer before"
                     .into(),
             });
         }

@@ -17,8 +17,8 @@ pub fn config(family: Family, layers: usize, hidden: usize, heads: usize) -> Mod
     config
 }
 
-/// [`config`] of every family, and of each Llama-style one besides with two heads to each key and value head, the second time with a
-/// tied output too; each with a name for messages. An even number of heads.
+/// [`config`] of every family, and of each Llama-style one besides with two heads to each key and value head, the second time
+/// with a tied output too; each with a name for messages. An even number of heads.
 ///
 /// Two calls give the same kinds in the same order, so that one list can be grown into the other.
 pub fn variants(layers: usize, hidden: usize, heads: usize) -> Vec<(String, ModelConfig)> {
@@ -129,8 +129,8 @@ pub fn distance(found: &Parameters<Cpu>, expected: &Parameters<Cpu>) -> f32 {
     apart / largest
 }
 
-/// What a recipe has made of the small model when all growing is done: `Grow` stages are carried out, operators to be learnt stand at
-/// their start, and nothing is trained. A recipe that starts from a fresh model starts from one of that seed.
+/// What a recipe has made of the small model when all growing is done: `Grow` stages are carried out, operators to be learnt
+/// stand at their start, and nothing is trained. A recipe that starts from a fresh model starts from one of that seed.
 ///
 /// # Panics
 /// If an operator refuses.

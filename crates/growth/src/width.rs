@@ -86,7 +86,8 @@ impl WidthMap {
     /// `Context` is not asked for: where query heads share value heads, each follows the map of its value head.
     ///
     /// # Errors
-    /// As [`crate::check_growth`], but that ε may differ; whatever `map` reports; [`crate::GrowthError::Map`] if a map of values does not fit them.
+    /// As [`crate::check_growth`], but that ε may differ; whatever `map` reports; [`crate::GrowthError::Map`] if a map of
+    /// values does not fit them.
     pub fn per_space(
         small: &ModelConfig,
         large: &ModelConfig,
@@ -123,9 +124,9 @@ impl WidthMap {
         self
     }
 
-    /// The same, but that the gains and biases of the norms around blocks (before each attention and MLP, and before the head) grow
-    /// by `map` instead of the map of `Embed`, and gains are multiplied by `gain`: where a wider stream has another mean square, so
-    /// that the norm divides by another number, the gain can make up for it.
+    /// The same, but that the gains and biases of the norms around blocks (before each attention and MLP, and before the head)
+    /// grow by `map` instead of the map of `Embed`, and gains are multiplied by `gain`: where a wider stream has another mean
+    /// square, so that the norm divides by another number, the gain can make up for it.
     ///
     /// A gain that is multiplied has a gradient that is divided, and its moments grow accordingly.
     pub fn with_norms(mut self, map: SpaceMap, gain: f32) -> Self {

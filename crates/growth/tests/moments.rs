@@ -1,4 +1,5 @@
-//! Moments grow as gradients do: where the large model computes what the small one does, its own gradients are the small one's, grown.
+//! Moments grow as gradients do: where the large model computes what the small one does, its own gradients are the small one's,
+//! grown.
 
 use ligo_growth::testing::{distance, gradients, pairs, scrambled};
 use ligo_growth::{DepthMap, Draw, Growth, GrowthOperator, LinearGrowth, Moments, WidthMap};

@@ -1,21 +1,21 @@
 //! Block expansion (LLaMA-Pro: Wu et al. 2024, arXiv 2401.02415; TencentARC/LLaMA-Pro `block_expansion.py`).
 //!
-//! The l blocks are cut into n = L − l groups; behind each group stands a copy of its last block whose attention and MLP hand 0 to the
-//! residual stream:
+//! The l blocks are cut into n = L − l groups; behind each group stands a copy of its last block whose attention and MLP hand 0
+//! to the residual stream:
 //!
 //! ```text
 //! φ_new(x) = x + 0 · attention(norm(x)) + 0 · mlp(norm(x)) = x          o = 0, ffn.out = 0
 //! ```
 //!
-//! so the function is preserved. Where n does not divide l the groups differ by a block ([`DepthMap::spread`]); where L > 2 l, several copies
-//! stand behind each block. In a post-norm model (BERT, RoBERTa) a block norms its input even so: the norm in front of a new
-//! block moves behind it, and what is left in its place norms what is normed next anyway.
+//! so the function is preserved. Where n does not divide l the groups differ by a block ([`DepthMap::spread`]); where L > 2 l,
+//! several copies stand behind each block. In a post-norm model (BERT, RoBERTa) a block norms its input even so: the norm in
+//! front of a new block moves behind it, and what is left in its place norms what is normed next anyway.
 //!
-//! LLaMA-Pro then trains the new blocks alone, so that what the model knows stays; `train = "new-blocks"`. Trained on the data that it was made
-//! for, a model has no reason to hold anything back, and `train = "all"` is the default.
+//! LLaMA-Pro then trains the new blocks alone, so that what the model knows stays; `train = "new-blocks"`. Trained on the data
+//! that it was made for, a model has no reason to hold anything back, and `train = "all"` is the default.
 //!
-//! Width is not its subject. Where it grows too it is borrowed: copies divided by their number (FPI), balanced, so that the function is
-//! preserved where the large hidden size is a multiple of the small one.
+//! Width is not its subject. Where it grows too it is borrowed: copies divided by their number (FPI), balanced, so that the
+//! function is preserved where the large hidden size is a multiple of the small one.
 //!
 //! ```
 //! use ligo_block_expansion::BlockExpansion;
@@ -92,7 +92,7 @@ impl<D: Kernels> Method<D> for BlockExpansion {
     }
 
     fn summary(&self) -> &'static str {
-        "Spreads copies of blocks that add nothing over the depth, and trains them, alone or with the rest (LLaMA-Pro, Wu et al. 2024)."
+        "Spreads copies of blocks that add nothing over the depth, and trains them, alone or with the rest (Wu et al. 2024)."
     }
 
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
@@ -103,7 +103,7 @@ impl<D: Kernels> Method<D> for BlockExpansion {
             Train::All => Trained::All,
             Train::NewBlocks if new.is_empty() => {
                 let reason = format!(
-                    "found \"new-blocks\", but num_hidden_layers is {} as in the small model; expected more layers, or \"all\"",
+                    "found \"new-blocks\", but num_hidden_layers is {} as in the small model; expected more, or \"all\"",
                     task.large.num_hidden_layers
                 );
                 return Err(GrowthError::option(NAME, "train", reason));

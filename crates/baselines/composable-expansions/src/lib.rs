@@ -1,6 +1,7 @@
 //! Composable function-preserving expansions (Gesmundo & Maile 2023, arXiv 2308.06103), for pre-norm models with RMS norms.
 //!
-//! Each of these leaves the function as it is, whatever the values marked `*` are; here they are the large model's own fresh start:
+//! Each of these leaves the function as it is, whatever the values marked `*` are; here they are the large model's own fresh
+//! start:
 //!
 //! | what grows | how |
 //! |---|---|
@@ -11,17 +12,18 @@
 //! | width, d → D | writers `[W; 0]`, readers `[W  *]`, gains `[√(d/D) γ, *]`, ε times d/D |
 //! | layers | one whose o and whose MLP output are 0, the rest `*` |
 //!
-//! - **Width.** The stream becomes `[h, 0]`, whose mean square is d/D times that of h: `√(d/D) γ h / √(d/D · ms + d/D · ε)` is what the norm
-//!   was. (ε is this crate's addition: with the same ε the rest of the formula is exact for ε = 0 only.) An output tied to the
-//!   embedding reads through the last norm, whose new values are 0. Qwen3 norms queries and keys with the same ε; they are multiplied by
-//!   √(d/D), which makes up for it.
+//! - **Width.** The stream becomes `[h, 0]`, whose mean square is d/D times that of h: `√(d/D) γ h / √(d/D · ms + d/D · ε)` is
+//!   what the norm was. (ε is this crate's addition: with the same ε the rest of the formula is exact for ε = 0 only.) An
+//!   output tied to the embedding reads through the last norm, whose new values are 0. Qwen3 norms queries and keys with the
+//!   same ε; they are multiplied by √(d/D), which makes up for it.
 //! - **Heads** come with their keys and values: where several query heads share those, a whole group is new.
 //! - **Key and value size** are one number in these models, `head_dim`, and rotary positions turn each pair of a head's
 //!   coordinates at a speed of its own, which a longer head would change. So it is refused.
-//! - **Layers** are spread over the depth; what is free of them is a copy of the layer before instead of a fresh start, as in block
-//!   expansion.
+//! - **Layers** are spread over the depth; what is free of them is a copy of the layer before instead of a fresh start, as in
+//!   block expansion.
 //!
-//! Under a layer norm zeros in the stream shift the mean, and the function with it: those families are refused. `lemon` is exact for them.
+//! Under a layer norm zeros in the stream shift the mean, and the function with it: those families are refused. `lemon` is
+//! exact for them.
 //!
 //! ```
 //! use ligo_composable_expansions::ComposableExpansions;
@@ -102,31 +104,35 @@ impl<D: Kernels> Method<D> for ComposableExpansions {
 /// # Errors
 /// [`GrowthError::Sizes`] if the one cannot grow into the other, or not by these expansions.
 pub fn grown_config(small: &ModelConfig, large: &ModelConfig) -> Result<ModelConfig> {
-    check(small, large)?;
+    check_heads(small, large)?;
     check_growth(small, large)?;
+    check_family(small)?;
     let eps = maps::eps(small, large);
     let changes = eps != large.layer_norm_eps();
     Ok(ModelConfig { layer_norm_eps: if changes { Some(eps) } else { large.layer_norm_eps }, ..large.clone() })
 }
 
-/// Refuses what these expansions cannot do.
-fn check(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
-    let wrong =
-        |what: &str, found: String, expected: String| Err(GrowthError::Sizes { what: what.into(), found, expected });
-    if !small.family.is_llama_style() {
-        let expected = "one with RMS norms (llama, mistral, qwen2, qwen3): new coordinates of 0 shift the mean that a layer norm takes \
-                        away; method `lemon` grows this family without loss";
-        return wrong("family", large.family.to_string(), expected.into());
-    }
+/// Refuses longer heads: for key and value size there is one number, and rotary positions.
+fn check_heads(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
     let (from, to) = (small.head_dim(), large.head_dim());
-    if from != to {
-        let expected = format!(
-            "{from}: rotary positions turn each pair of a head's coordinates at a speed of its own, so heads keep their length; ask for \
-             more heads instead"
-        );
-        return wrong("head_dim", to.to_string(), expected);
+    if !small.family.is_llama_style() || from == to {
+        return Ok(());
     }
-    Ok(())
+    let expected = format!(
+        "{from}: rotary positions turn each pair of a head's coordinates at a speed of its own, so heads keep their length; ask \
+         for more heads instead"
+    );
+    Err(GrowthError::Sizes { what: "head_dim".into(), found: to.to_string(), expected })
+}
+
+/// Refuses families with layer norms.
+fn check_family(small: &ModelConfig) -> Result<()> {
+    if small.family.is_llama_style() {
+        return Ok(());
+    }
+    let expected = "one with RMS norms (llama, mistral, qwen2, qwen3): new coordinates of 0 shift the mean that a layer norm \
+                    takes away; method `lemon` grows this family without loss";
+    Err(GrowthError::Sizes { what: "family".into(), found: small.family.to_string(), expected: expected.into() })
 }
 
 /// The operator behind [`ComposableExpansions`]; it grows to what [`grown_config`] gives.
@@ -136,7 +142,7 @@ pub struct Expanding;
 impl Expanding {
     fn linear<D: Kernels>(&self, growth: &Growth<'_, D>) -> Result<LinearGrowth> {
         let (small, large) = (growth.small.config(), growth.large.config());
-        check(small, large)?;
+        check_family(small)?;
         let depth = DepthMap::spread(small.num_hidden_layers, large.num_hidden_layers);
         Ok(LinearGrowth { width: maps::width(small, large)?, depth })
     }

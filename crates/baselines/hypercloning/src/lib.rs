@@ -1,22 +1,22 @@
 //! HyperCloning (Samragh et al. 2024, arXiv 2409.12903; apple/ml-hypercloning).
 //!
-//! The residual stream h becomes n copies of itself, `[h, h, …, h]`, and so do heads and MLP neurons, each by a factor of its own.
-//! A map W between two such widths is made of blocks
+//! The residual stream h becomes n copies of itself, `[h, h, …, h]`, and so do heads and MLP neurons, each by a factor of its
+//! own. A map W between two such widths is made of blocks
 //!
 //! ```text
 //!               [ W/n + ε₁   W/n − ε₁ ]
 //! W_new (n = 2) [ W/n + ε₂   W/n − ε₂ ]        b_new = [b, b]        (n: copies of what it reads)
 //! ```
 //!
-//! - What writes repeats its rows, and so do biases, embeddings and the gains and biases of norms. The mean and the variance of `[h, h]`
-//!   are those of h, so every norm, before or behind the sums, sees what it saw.
-//! - What reads divides by the number of copies. An output of its own is W/n; an output tied to the embedding cannot be divided, and
-//!   the norm in front of it is instead: γ/n, β/n.
-//! - Heads are repeated whole, with the query heads that share their keys and values; their length stays, so that rotary positions and
-//!   the scale of the scores do. CaiT's talking heads follow.
-//! - ε is the noise that breaks the symmetry: with `noise_db` every entry gets N(0, σ²), 20 · log₁₀(rms(W_new) / σ) = `noise_db`, added to
-//!   one block and taken from its neighbour; where n is odd the last block has none. The function is preserved all the same. Like the
-//!   authors' script this crate adds none unless asked.
+//! - What writes repeats its rows, and so do biases, embeddings and the gains and biases of norms. The mean and the variance of
+//!   `[h, h]` are those of h, so every norm, before or behind the sums, sees what it saw.
+//! - What reads divides by the number of copies. An output of its own is W/n; an output tied to the embedding cannot be
+//!   divided, and the norm in front of it is instead: γ/n, β/n.
+//! - Heads are repeated whole, with the query heads that share their keys and values; their length stays, so that rotary
+//!   positions and the scale of the scores do. CaiT's talking heads follow.
+//! - ε is the noise that breaks the symmetry: with `noise_db` every entry gets N(0, σ²), 20 · log₁₀(rms(W_new) / σ) =
+//!   `noise_db`, added to one block and taken from its neighbour; where n is odd the last block has none. The function is
+//!   preserved all the same. Like the authors' script this crate adds none unless asked.
 //!
 //! Depth is not the paper's subject. `depth` says how it grows beside: stacked by default, the plainest choice;
 //! with `depth = "identity"` new layers are silent and the function is preserved.

@@ -5,8 +5,8 @@ use ligo_growth::{Growth, GrowthOperator, LinearGrowth, Result};
 use ligo_kernels::Kernels;
 use ligo_models::{Model, Parameters, Part};
 
-/// Puts means of γ∘W into the rows of the rest, divided by g, and g = √(mean γ²) into the gain's rest; with γ = 0 everywhere, what a
-/// fresh gain is.
+/// Puts means of γ∘W into the rows of the rest, divided by g, and g = √(mean γ²) into the gain's rest; with γ = 0 everywhere,
+/// what a fresh gain is.
 pub(crate) fn fill_rest<D: Kernels>(
     linear: &LinearGrowth,
     growth: &Growth<'_, D>,

@@ -1,39 +1,39 @@
 //! LEMON: lossless model expansion (Wang et al. 2023, arXiv 2310.07999).
 //!
-//! The large model computes what the small one does, for **any** width D ≥ d of the residual stream. With m = ⌊D / d⌋ the stream h
-//! becomes
+//! The large model computes what the small one does, for **any** width D ≥ d of the residual stream. With m = ⌊D / d⌋ the
+//! stream h becomes
 //!
 //! ```text
 //! layer norm:  h_new = [h, …, h, μ(h), …, μ(h)]        m copies, the mean of h in the rest
 //! RMS norm:    h_new = [h, …, h, 0, …, 0]              m copies, 0 in the rest
 //! ```
 //!
-//! - **Whatever writes to the stream** (embeddings, attention's and the MLP's output maps, their biases) repeats its rows, and has
-//!   their mean (or 0) as its rows of the rest.
+//! - **Whatever writes to the stream** (embeddings, attention's and the MLP's output maps, their biases) repeats its rows, and
+//!   has their mean (or 0) as its rows of the rest.
 //! - **Norms.** The mean is the small one's, the variance (mean square) is m·d/D times the small one's. So with
 //!   η = √(m·d / D) the gain is η·γ and ε is η²·ε: `η γ (h − μ) / √(η² σ² + η² ε)`. Normalised, the rest is 0, and its bias is 0.
-//! - **Whatever reads the stream** gives each copy a share of W: the blocks of the copies add up to W. The columns of the rest read
-//!   zeros, so they are free: they keep a fresh start. A norm in front of an output that is tied to the embedding is a reader: its
-//!   gain and bias are shared out instead, η·γ/m and β/m.
-//! - **Heads and MLP neurons**: new ones copy old ones in turn (whole heads, with the query heads that share keys and values; CaiT's
-//!   talking heads follow), and what reads their results is shared out. Heads may become longer where positions are not rotary: old
-//!   queries times √(E_new/E), new keys 0, new values unread.
+//! - **Whatever reads the stream** gives each copy a share of W: the blocks of the copies add up to W. The columns of the rest
+//!   read zeros, so they are free: they keep a fresh start. A norm in front of an output that is tied to the embedding is a
+//!   reader: its gain and bias are shared out instead, η·γ/m and β/m.
+//! - **Heads and MLP neurons**: new ones copy old ones in turn (whole heads, with the query heads that share keys and values;
+//!   CaiT's talking heads follow), and what reads their results is shared out. Heads may become longer where positions are not
+//!   rotary: old queries times √(E_new/E), new keys 0, new values unread.
 //! - **Depth**: new layers, spread over the depth, are copies whose last maps are 0.
 //!
-//! CaiT's LayerScale γ stands between a map W and the stream. The rest needs the mean of γ∘W x, so its rows are Σ_j γ_j W_j / (d·g)
-//! and its gain is g, the root mean square of γ. Qwen3 norms queries and keys with the same ε as the stream; they are multiplied by η,
-//! which makes up for η²·ε.
+//! CaiT's LayerScale γ stands between a map W and the stream. The rest needs the mean of γ∘W x, so its rows are Σ_j γ_j W_j /
+//! (d·g) and its gain is g, the root mean square of γ. Qwen3 norms queries and keys with the same ε as the stream; they are
+//! multiplied by η, which makes up for η²·ε.
 //!
-//! `timm`'s files (CaiT, and ViT and DeiT if so named) know one ε, 1e-6, only. There ε stays, and the function is preserved but for
-//! less than ε/2σ² of it.
+//! `timm`'s files (CaiT, and ViT and DeiT if so named) know one ε, 1e-6, only. There ε stays, and the function is preserved but
+//! for less than ε/2σ² of it.
 //!
-//! Behind the norm (BERT, RoBERTa) only multiples of d are lossless, and others are refused: the rest would have to hold the mean of
-//! what a norm's gain and bias have just made, and neither of them can put a mean over other coordinates into one. In a model that is m
-//! copies throughout nothing has to.
+//! Behind the norm (BERT, RoBERTa) only multiples of d are lossless, and others are refused: the rest would have to hold the
+//! mean of what a norm's gain and bias have just made, and neither of them can put a mean over other coordinates into one. In a
+//! model that is m copies throughout nothing has to.
 //!
-//! **Symmetry.** Copies that are read in equal shares get gradients that are equal up to a factor, which Adam divides out: they would
-//! never come apart. So each weight gives the first of two copies the share (1 + n)/c and the second (1 − n)/c, n ~ N(0, `noise`²). The
-//! authors draw shares as well; how unequal they should be is not settled, 0.1 is this crate's choice.
+//! **Symmetry.** Copies that are read in equal shares get gradients that are equal up to a factor, which Adam divides out: they
+//! would never come apart. So each weight gives the first of two copies the share (1 + n)/c and the second (1 − n)/c, n ~ N(0,
+//! `noise`²). The authors draw shares as well; how unequal they should be is not settled, 0.1 is this crate's choice.
 //!
 //! ```
 //! use ligo_growth::{Action, Method, Task};
@@ -83,7 +83,8 @@ pub struct Lemon;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LemonOptions {
-    /// How unequally two copies share what is read from them: the standard deviation of a share relative to an equal one. 0: equally.
+    /// How unequally two copies share what is read from them: the standard deviation of a share relative to an equal one. 0:
+    /// equally.
     pub noise: f32,
 }
 
@@ -134,8 +135,8 @@ impl<D: Kernels> Method<D> for Lemon {
     }
 }
 
-/// The model that `small` grows to if it is to have the sizes of `large`: where the hidden size is no multiple, ε is η² times as large,
-/// unless the model has the names of `timm`, whose files know one ε only.
+/// The model that `small` grows to if it is to have the sizes of `large`: where the hidden size is no multiple, ε is η² times
+/// as large, unless the model has the names of `timm`, whose files know one ε only.
 ///
 /// # Errors
 /// [`GrowthError::Sizes`] if the one cannot grow into the other, or not without loss.

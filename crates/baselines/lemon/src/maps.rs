@@ -8,8 +8,8 @@ pub(crate) fn check(small: &ModelConfig, large: &ModelConfig) -> Result<()> {
     let wrong =
         |what: &str, found: String, expected: String| Err(GrowthError::Sizes { what: what.into(), found, expected });
     if is_post_norm(small) && !large.hidden_size.is_multiple_of(small.hidden_size) {
-        let reason = "its norms stand behind the residual sums, and no gain or bias can put the mean over other coordinates into a new \
-                      one, which the next norm would need";
+        let reason = "its norms stand behind the residual sums, and no gain or bias can put the mean over others into a new \
+                      coordinate, which the next norm would need";
         let expected = format!("a multiple of {} for lossless growth of {}: {reason}", small.hidden_size, small.family);
         return wrong("hidden_size", large.hidden_size.to_string(), expected);
     }
@@ -114,7 +114,8 @@ enum Rest {
     Zero,
 }
 
-/// Heads that copy the heads `from`, multiplied by `scale`. Whatever reads them shares equally and reads nothing of what is longer.
+/// Heads that copy the heads `from`, multiplied by `scale`. Whatever reads them shares equally and reads nothing of what is
+/// longer.
 fn heads(from: &[usize], (small, large): (SpaceSize, SpaceSize), scale: f32, rest: Rest) -> SpaceMap {
     let copies = |j: usize| from.iter().filter(|&&k| k == j).count() as f32;
     let coordinates = || from.iter().flat_map(|&j| (0..large.unit).map(move |o| (j, o)));

@@ -1,27 +1,27 @@
 //! Net2Net (Chen et al. 2016, arXiv 1511.05641), for transformers (PAPER.md 1.6, Eq. 2).
 //!
-//! **Net2WiderNet.** Every width has a map g from large units to small ones, the identity on the old range and drawn at random beyond:
-//! S_l ∈ {0, 1}^{d × (D − d)} has a 1 in each column, and D_l = diag(S_l 1) + I counts how often a unit is there. With rows as
-//! inputs and columns as outputs
+//! **Net2WiderNet.** Every width has a map g from large units to small ones, the identity on the old range and drawn at random
+//! beyond: S_l ∈ {0, 1}^{d × (D − d)} has a 1 in each column, and D_l = diag(S_l 1) + I counts how often a unit is there. With
+//! rows as inputs and columns as outputs
 //!
 //! ```text
 //! W_new = [ I      ] D_{l−1}⁻¹ W [ I  S_l ]          W_new[i, k] = W[g_in(i), g_out(k)] / c(g_in(i))
 //!         [ S_{l−1}ᵀ ]
 //! ```
 //!
-//! (PAPER.md 1.6 explains why the original columns are divided too.) Units are the coordinates of the residual stream, MLP neurons, and
-//! whole heads, with the query heads that share keys and values; CaiT's talking heads follow.
+//! (PAPER.md 1.6 explains why the original columns are divided too.) Units are the coordinates of the residual stream, MLP
+//! neurons, and whole heads, with the query heads that share keys and values; CaiT's talking heads follow.
 //!
-//! **Net2DeeperNet.** New layers start as the identity. In a residual net that is a layer both of whose branches add 0; new ones are
-//! spread over the depth, as copies of the layer before them whose output maps are 0.
+//! **Net2DeeperNet.** New layers start as the identity. In a residual net that is a layer both of whose branches add 0; new
+//! ones are spread over the depth, as copies of the layer before them whose output maps are 0.
 //!
-//! **Norms.** The paper knows no layer norm. A norm over units of which some are there twice and others once has another mean and
-//! variance than the small model's. So the function is preserved exactly where the residual stream stays as it is (MLPs, heads and
-//! depth grow at will), or where each of its coordinates has equally many copies: `draw = "balanced"` and a multiple of the hidden size.
-//! Otherwise it is preserved but for the norms; `lemon` is exact for any width.
+//! **Norms.** The paper knows no layer norm. A norm over units of which some are there twice and others once has another mean
+//! and variance than the small model's. So the function is preserved exactly where the residual stream stays as it is (MLPs,
+//! heads and depth grow at will), or where each of its coordinates has equally many copies: `draw = "balanced"` and a multiple
+//! of the hidden size. Otherwise it is preserved but for the norms; `lemon` is exact for any width.
 //!
-//! The authors advise a little noise to tell copies apart; here it cancels between copies and leaves the function as it is: the first of two
-//! is read with a share of (1 + n)/c, the second with (1 − n)/c, n ~ N(0, `noise`²).
+//! The authors advise a little noise to tell copies apart; here it cancels between copies and leaves the function as it is: the
+//! first of two is read with a share of (1 + n)/c, the second with (1 − n)/c, n ~ N(0, `noise`²).
 //!
 //! ```
 //! use ligo_growth::{Guarantee, Method, Task};
@@ -72,7 +72,8 @@ pub struct Net2Net;
 pub struct Net2NetOptions {
     /// How the copied units are drawn: `random` (the authors'), or `balanced`.
     pub draw: Draw,
-    /// How unequally two copies share what is read from them: the standard deviation of a share relative to an equal one. 0: equally.
+    /// How unequally two copies share what is read from them: the standard deviation of a share relative to an equal one. 0:
+    /// equally.
     pub noise: f32,
 }
 

@@ -1,34 +1,35 @@
 //! Staged training's growth operators (Shen et al. 2022, arXiv 2203.06211; allenai/staged-training).
 //!
-//! **Width × n** (the paper: 2). The residual stream becomes `[h, h]`; two copies of the model stand side by side, and neither reads
-//! the other yet:
+//! **Width × n** (the paper: 2). The residual stream becomes `[h, h]`; two copies of the model stand side by side, and neither
+//! reads the other yet:
 //!
 //! ```text
 //! W_new = [ W  0 ]     b_new = [b, b]     E_new = [E, E]     γ_last = [γ/2, γ/2],  β_last = [β/2, β/2]
 //!         [ 0  W ]
 //! ```
 //!
-//! for every map between two widths that grow, GPT-2's fused queries, keys and values third by third, heads and talking heads too. Norms
-//! repeat: `[h, h]` has the mean and the variance of h, before and behind the sums alike. An output of the model adds both copies up, so
-//! each counts half: an output tied to the embedding by the norm in front of it, one of its own by itself, `[W/2, W/2]`. Where only one
-//! side of a map grows, writers repeat and readers divide.
+//! for every map between two widths that grow, GPT-2's fused queries, keys and values third by third, heads and talking heads
+//! too. Norms repeat: `[h, h]` has the mean and the variance of h, before and behind the sums alike. An output of the model
+//! adds both copies up, so each counts half: an output tied to the embedding by the norm in front of it, one of its own by
+//! itself, `[W/2, W/2]`. Where only one side of a map grows, writers repeat and readers divide.
 //!
-//! **Depth.** The paper doubles it with a copy behind each layer that starts as the identity; any other depth spreads its copies
-//! ([`DepthMap::spread`]). The authors zero the gain and the bias of a copy's norms. That alone leaves what the biases of the maps
-//! behind them add; here the output maps of attention and MLP are 0 instead, which is the identity in every family, with biases or
-//! without. In post-norm models the norm before a run of copies moves to its end.
+//! **Depth.** The paper doubles it with a copy behind each layer that starts as the identity; any other depth spreads its
+//! copies ([`DepthMap::spread`]). The authors zero the gain and the bias of a copy's norms. That alone leaves what the biases
+//! of the maps behind them add; here the output maps of attention and MLP are 0 instead, which is the identity in every family,
+//! with biases or without. In post-norm models the norm before a run of copies moves to its end.
 //!
-//! **The optimiser** grows along: gradients of `W` in the diagonal are 1/n of the small model's, so first moments are divided by n and
-//! second ones by n². (A norm that was itself divided keeps its gradient, and its moments.) The blocks of zeros get gradients of that size
-//! from the first step on. Their first moments are 0, as they are in the authors' code; their second moments are those of the
-//! blocks in the diagonal, and not 0: else their first steps would be up to six times as long as any other. So one step of AdamW moves the
-//! diagonal exactly as it would have moved the small model, and the rest by a tenth (1 − β₁) of a step.
+//! **The optimiser** grows along: gradients of `W` in the diagonal are 1/n of the small model's, so first moments are divided
+//! by n and second ones by n². (A norm that was itself divided keeps its gradient, and its moments.) The blocks of zeros get
+//! gradients of that size from the first step on. Their first moments are 0, as they are in the authors' code; their second
+//! moments are those of the blocks in the diagonal, and not 0: else their first steps would be up to six times as long as any
+//! other. So one step of AdamW moves the diagonal exactly as it would have moved the small model, and the rest by a tenth (1 −
+//! β₁) of a step.
 //!
-//! After growth the authors restart the learning rate where the large model's own schedule stands at that loss; that is a matter of the
-//! training's options.
+//! After growth the authors restart the learning rate where the large model's own schedule stands at that loss; that is a
+//! matter of the training's options.
 //!
-//! The two copies are equal, and stay so without dropout. `noise` moves a little of what one copy is read with to the other without
-//! changing the function: `(w + n) x + (0 − n) x`, n ~ N(0, (noise · w)²). The authors add none, which is the default.
+//! The two copies are equal, and stay so without dropout. `noise` moves a little of what one copy is read with to the other
+//! without changing the function: `(w + n) x + (0 − n) x`, n ~ N(0, (noise · w)²). The authors add none, which is the default.
 //!
 //! ```
 //! use ligo_growth::{Guarantee, Method, Task};
@@ -100,7 +101,7 @@ impl<D: Kernels> Method<D> for StagedTraining {
     }
 
     fn summary(&self) -> &'static str {
-        "Puts copies of the model side by side and silent copies between layers, for the same loss and dynamics (Shen et al. 2022)."
+        "Puts copies of the model side by side and silent copies behind layers, keeping loss and dynamics (Shen et al. 2022)."
     }
 
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
