@@ -35,8 +35,8 @@ const SOURCES: [&str; 13] = [
     "timm-cait-plain",
 ];
 
-/// What methods are asked with: nothing, and what makes some keep the function in depth too. Who does not know it refuses it.
-const OPTIONS: [&str; 2] = ["", "depth = \"identity\""];
+/// What methods are asked with: nothing, and what makes some keep the function in depth or in width. Who does not know it refuses it.
+const OPTIONS: [&str; 4] = ["", "depth = 'identity'", "draw = 'balanced'", "depth = 'identity'\ndraw = 'balanced'"];
 
 /// The path that an environment variable names.
 fn path_in(variable: &str) -> PathBuf {
