@@ -1,8 +1,8 @@
 //! The large weights as a differentiable function of the factors.
 //!
-//! Forward, nothing is kept of a module but its large weights. Backward, what lies between is made again: a few small layers at a
-//! time are widened and their share of the gradient goes back through them at once. What is in memory meanwhile is a few matrices,
-//! where keeping everything would take more than the large weights themselves.
+//! Of a large module nothing is kept but its large weights. Backward, what lies between is made again: a few small layers at a time
+//! are widened and their share of the gradient goes back through them at once. What is in memory meanwhile is a few matrices, where
+//! keeping everything would take more than the large weights themselves. Small modules are kept as they are.
 
 use crate::maps::{Applied, applied, tensor};
 use crate::plan::{DepthOrder, ModulePlan, Plan, extent};
@@ -25,7 +25,8 @@ pub(crate) struct Sources<'a, D: Kernels> {
 /// The large weights, in the order of the large model.
 pub(crate) fn expand<D: Kernels>(sources: &Sources<'_, D>) -> Result<Vec<Matrix<D>>> {
     let maps = applied(sources.plan, &mut NoneTape, sources.factors)?.into();
-    in_order(sources, (0..sources.plan.modules.len()).map(|module| Segment::new(sources, module, &maps).forward()))
+    let large = |module| Segment::new(sources, module, &maps).forward(&mut NoneTape);
+    in_order(sources, (0..sources.plan.modules.len()).map(large))
 }
 
 /// The same; their way back to the factors goes onto the tape.
@@ -38,10 +39,10 @@ pub(crate) fn expand_on<D: Kernels>(tape: &mut GradTape<D>, sources: &Sources<'_
     let mut expanded = vec![Vec::new(); plan.modules.len()];
     for module in order {
         let segment = Segment::new(sources, module, &maps);
-        expanded[module] = if plan.is_one_product(&plan.modules[module]) {
-            segment.widened(tape, segment.small.clone())?
+        expanded[module] = if plan.modules[module].kept {
+            segment.forward(tape)?
         } else {
-            let large = segment.forward()?;
+            let large = segment.forward(&mut NoneTape)?;
             if segment.learns() {
                 let taken = large.iter().map(D::gradient_of).collect();
                 tape.record(move |gradients| segment.backward(taken, gradients));
@@ -72,7 +73,7 @@ fn room(module: &ModulePlan) -> usize {
 }
 
 /// Bytes that widened layers and their gradients may take at a time; no less than one layer's.
-const ROOM: usize = 128 << 20;
+const ROOM: usize = 512 << 20;
 
 /// One module on its way from the small weights to the large ones and back.
 struct Segment<D: Kernels> {
@@ -121,27 +122,28 @@ impl<D: Kernels> Segment<D> {
     }
 
     /// Each of some layers widened.
-    fn widened<T: Tape<f32, D>>(&self, tape: &mut T, layers: Vec<Matrix<D>>) -> Result<Vec<Matrix<D>>> {
-        let widened = |(layer, weight)| widen(tape, self.module(), layer, &self.maps, &weight, self.input());
-        layers.into_iter().enumerate().map(widened).collect()
+    fn widened<T: Tape<f32, D>>(&self, tape: &mut T, layers: &[Matrix<D>], input: Input) -> Result<Vec<Matrix<D>>> {
+        let widened = |(layer, weight)| widen(tape, self.module(), layer, &self.maps, weight, input);
+        layers.iter().enumerate().map(widened).collect()
     }
 
-    fn forward(&self) -> Result<Vec<Matrix<D>>> {
-        let none = &mut NoneTape;
-        let mut large = match (&self.weights, self.module().depth_order) {
-            (None, _) => self.widened(none, self.small.clone())?,
+    /// The large weights. What is added to them is never recorded: such modules are not kept.
+    fn forward<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Vec<Matrix<D>>> {
+        let (module, input) = (self.module(), self.input());
+        let mut large = match (&self.weights, module.depth_order) {
+            (None, _) => self.widened(tape, &self.small, input)?,
             (Some(w), DepthOrder::WidthFirst) => {
-                let wide = self.widened(none, self.small.clone())?;
-                D::mix_layers(none, &wide, Input::Frozen, w)?
+                let wide = self.widened(tape, &self.small, input)?;
+                D::mix_layers(tape, &wide, if module.widens() { Input::Differentiable } else { input }, w)?
             }
             (Some(w), DepthOrder::DepthFirst) => {
-                let deep = D::mix_layers(none, &self.small, Input::Frozen, w)?;
-                self.widened(none, deep)?
+                let deep = D::mix_layers(tape, &self.small, input, w)?;
+                self.widened(tape, &deep, Input::Differentiable)?
             }
         };
         for (i, weight) in large.iter_mut().enumerate() {
             for addition in self.constants[i].iter().chain(self.residual.get(i)) {
-                *weight = D::add(none, weight, addition)?;
+                *weight = D::add(&mut NoneTape, weight, addition)?;
             }
         }
         Ok(large)

@@ -9,6 +9,9 @@ use super::module::{Axes, DepthOrder, Map, ModulePlan, Piece, WidthOrder, extent
 use crate::options::WidthForm;
 use ligo_growth::ExpansionFlops;
 
+/// Bytes of what is kept between small and large weights, over all modules.
+const KEPT: usize = 64 << 20;
+
 impl Plan {
     /// FLOPs of one expansion, as the orders stand.
     pub(crate) fn flops(&self) -> ExpansionFlops {
@@ -67,7 +70,7 @@ impl Plan {
         let layers = if depth_first { large_layers } else { small_layers };
         let forward = layers * widening + mixing;
         // What backward runs again: the widening, and the mixture before it.
-        let again = match (self.is_one_product(module), depth_first) {
+        let again = match (module.kept, depth_first) {
             (true, _) => 0.0,
             (false, false) => layers * widening,
             (false, true) => forward,
@@ -95,11 +98,18 @@ impl Plan {
         axis.iter().map(piece).sum()
     }
 
-    /// Whether its large weights are one product of the small ones each, so that nothing lies between.
-    pub(crate) fn is_one_product(&self, module: &ModulePlan) -> bool {
-        let axes = &module.axes[0];
-        let is_changed = self.residual.is_some() || self.fresh && module.widens();
-        module.mix.is_none() && axes.rows_grow() != axes.columns_grow() && !is_changed
+    /// Keeps what lies between small and large weights where it is little, the smallest modules first.
+    ///
+    /// Where something is added to the large weights, the gradient of the sum has to be shared out by hand.
+    pub(super) fn choose_kept(&mut self) {
+        let mut order: Vec<usize> = (0..self.modules.len()).collect();
+        order.sort_by_key(|&i| self.modules[i].between());
+        let mut kept = 0;
+        for i in order {
+            let module = &mut self.modules[i];
+            kept += module.between() * size_of::<f32>();
+            module.kept = kept <= KEPT && self.residual.is_none() && !(self.fresh && module.widens());
+        }
     }
 
     /// Whether a map is applied as `[I; C]`.

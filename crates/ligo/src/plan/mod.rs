@@ -92,6 +92,7 @@ impl Plan {
             Sharing::PerSmallLayer => Some(DepthOrder::WidthFirst),
             Sharing::PerLargeLayer => Some(DepthOrder::DepthFirst),
         });
+        plan.choose_kept();
         Ok(plan)
     }
 
@@ -136,6 +137,7 @@ fn pair(small: &Model, large: &Model) -> Result<Vec<ModulePlan>> {
             mix: None,
             width_order: WidthOrder::RowsFirst,
             depth_order: DepthOrder::WidthFirst,
+            kept: false,
         });
     }
     Ok(modules)

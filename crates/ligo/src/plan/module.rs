@@ -15,6 +15,8 @@ pub(crate) struct ModulePlan {
     pub(crate) width_order: WidthOrder,
     /// The cheaper one, or the only one.
     pub(crate) depth_order: DepthOrder,
+    /// Whether what lies between small and large weights is kept for backward, instead of being made again.
+    pub(crate) kept: bool,
 }
 
 /// How the axes of a matrix grow.
@@ -84,6 +86,23 @@ impl ModulePlan {
     /// The axes of layer `layer`, counted among those that are widened.
     pub(crate) fn axes_of(&self, layer: usize) -> &Axes {
         self.axes.get(layer).unwrap_or(&self.axes[0])
+    }
+
+    /// Values that lie between its small and its large weights, in all layers.
+    pub(crate) fn between(&self) -> usize {
+        let Axes { rows, columns } = &self.axes[0];
+        let ((small_rows, large_rows), (small_columns, large_columns)) = (extent(rows), extent(columns));
+        let halfway = match (self.axes[0].rows_grow() && self.axes[0].columns_grow(), self.width_order) {
+            (false, _) => 0,
+            (true, WidthOrder::RowsFirst) => large_rows * small_columns,
+            (true, WidthOrder::ColumnsFirst) => small_rows * large_columns,
+        };
+        match (self.mix, self.depth_order) {
+            (None, _) => self.small.len() * halfway,
+            (Some(_), _) if !self.widens() => 0,
+            (Some(_), DepthOrder::WidthFirst) => self.small.len() * (halfway + large_rows * large_columns),
+            (Some(_), DepthOrder::DepthFirst) => self.large.len() * (halfway + small_rows * small_columns),
+        }
     }
 
     /// Whether it gets wider.

@@ -3,10 +3,10 @@
 use super::{Pair, config};
 use crate::LigoOperator;
 use crate::options::FactorOptions;
-use crate::plan::{DepthOrder, WidthOrder};
+use crate::plan::{DepthOrder, Plan, WidthOrder};
 use ligo_growth::{ExpansionFlops, LearnedOperator};
 use ligo_kernels::Cpu;
-use ligo_models::Family;
+use ligo_models::{Family, Model, ModelConfig};
 
 fn flops(pair: &Pair) -> ExpansionFlops {
     LearnedOperator::<Cpu>::expansion_flops(&LigoOperator::default(), &pair.small, &pair.large).unwrap()
@@ -15,7 +15,7 @@ fn flops(pair: &Pair) -> ExpansionFlops {
 /// GPT-2, one layer, 8 → 12 wide, MLP 32 → 48; vocabulary 13, 8 positions. A new coordinate costs 2 · d per line along it:
 /// 2 · 4 · 8 = 64 for one line along the residual stream or a third of c_attn, 2 · 16 · 32 = 1024 along the MLP's inner width.
 ///
-/// Two products run once more in backward, since what lies between them is not kept.
+/// Where what lies between is not kept, both products run once more in backward.
 ///
 /// | weight | first | second | forward | backward beside that |
 /// |---|---|---|---|---|
@@ -29,11 +29,14 @@ fn flops(pair: &Pair) -> ExpansionFlops {
 fn widening_one_layer_costs_what_a_count_by_hand_says() {
     let pair = Pair::new(config(Family::Gpt2, 1, 8, 2), config(Family::Gpt2, 1, 12, 3));
     let twice = 3840.0 + 1280.0 + 2.0 * 11264.0;
-    let expected = ExpansionFlops {
+    let kept = ExpansionFlops {
         forward: 1344.0 + twice + 1728.0,
-        backward: 1344.0 + 6144.0 + 2048.0 + 2.0 * 14336.0 + 1728.0 + twice,
+        backward: 1344.0 + 6144.0 + 2048.0 + 2.0 * 14336.0 + 1728.0,
     };
-    assert_eq!(flops(&pair), expected);
+    assert_eq!(flops(&pair), kept);
+    let mut plan = (*pair.learner(&FactorOptions::default()).plan).clone();
+    plan.modules.iter_mut().for_each(|module| module.kept = module.between() == 0);
+    assert_eq!(plan.flops(), ExpansionFlops { backward: kept.backward + twice, ..kept });
 }
 
 /// GPT-2, 8 wide, 2 → 4 layers: each layer has 12 · 64 + 13 · 8 = 872 values, a mix costs 2 · 2 · 4 for each of them, and so does the
@@ -58,6 +61,24 @@ fn the_chosen_orders_are_the_cheapest_of_all() {
             assert!(chosen <= total(plan.flops()));
         }
     }
+}
+
+/// Of 124M parameters' MLPs alone more than that lies between: it is made again. A tiny model's is kept.
+#[test]
+fn what_is_little_is_kept() {
+    let gpt2 = |hidden, layers, heads| {
+        let config = ModelConfig { vocab_size: 50_257, ..config(Family::Gpt2, layers, hidden, heads) };
+        Model::new(config).unwrap()
+    };
+    let plan = |small: &Model, large: &Model| Plan::new(small, large, &FactorOptions::default()).unwrap();
+    let bytes = |plan: &Plan, kept| {
+        let modules = plan.modules.iter().filter(|module| module.kept == kept);
+        4 * modules.map(|module| module.between()).sum::<usize>()
+    };
+    let medium = plan(&gpt2(768, 12, 12), &gpt2(1024, 24, 16));
+    assert!(bytes(&medium, true) <= 64 << 20 && bytes(&medium, false) > 512 << 20);
+    let tiny = plan(&gpt2(64, 2, 2), &gpt2(128, 4, 4));
+    assert_eq!(bytes(&tiny, false), 0);
 }
 
 /// As measured: at real widths it pays to widen the few small layers first and mix then, and to contract the MLP's long side first.

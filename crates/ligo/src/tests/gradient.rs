@@ -33,7 +33,16 @@ fn gradients(pair: &Pair, learner: &LigoLearner<Cpu>) -> Vec<Vec<f32>> {
 /// gradient's length, and the noise.
 fn check(pair: &Pair, learner: &mut LigoLearner<Cpu>, case: &str) {
     const STEP: f64 = 5e-3;
+    let kept = gradients(pair, learner);
+    // At these sizes everything is kept for backward; real models make it again, which must come to the same.
+    Arc::make_mut(&mut learner.plan).modules.iter_mut().for_each(|module| module.kept = false);
     let gradients = gradients(pair, learner);
+    for (i, (kept, again)) in kept.iter().zip(&gradients).enumerate() {
+        let spec = &learner.factors().specs()[i];
+        let largest = kept.iter().fold(1e-3_f32, |most, v| most.max(v.abs()));
+        let apart = kept.iter().zip(again).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(apart < 1e-4 * largest, "{case} {}: {apart} of {largest}", spec.name);
+    }
     for (i, gradient) in gradients.iter().enumerate() {
         let name = learner.factors().specs()[i].name.clone();
         let start = learner.factors().tensors()[i].as_vec();
