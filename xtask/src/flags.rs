@@ -31,6 +31,8 @@ use std::path::PathBuf;
   cargo xtask run quickstart --set training.steps=300     the same, shorter
   cargo xtask inspect owner/name                          what a checkpoint on the Hub or here is
   cargo xtask generate checkpoint --prompt \"Once\"         what it says
+  cargo xtask grow --from checkpoint --layers 24 --method g-stack --out deeper
+                                                          a larger one made of it
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask bench models --peer pytorch                 how fast each family is, and text
   cargo xtask methods                                     what experiments can compare
@@ -99,6 +101,18 @@ pub(crate) enum Command {
   cargo xtask generate openai-community/gpt2 --prompt \"Once upon a time\" --greedy
   cargo xtask generate checkpoint --prompt - --samples 3 --seed 7 < prompt.txt")]
     Generate(Generate),
+    /// Grow a checkpoint into a larger one that is trained on from there, by any method (`cargo xtask methods` lists them)
+    ///
+    /// Reads a checkpoint, writes a larger one with everything that came with it and a card that says how it was made. Most methods
+    /// need nothing else. ligo learns its operator on your data: text or images in Parquet, the last part of which is held out to
+    /// measure losses on; Ctrl-C stops that with a checkpoint, and the same command goes on. Nothing is at --out before all of it
+    /// is. --dry-run says what would happen, how much memory and how long it would take, and writes nothing.
+    #[command(after_help = "Examples:
+  cargo xtask grow --from hf://openai-community/gpt2 --hidden-size 1536 --layers 24 --method hypercloning --out gpt2-wide
+  cargo xtask grow --from gpt2 --to gpt2-medium/config.json --method ligo --data text.parquet --out gpt2-grown --dry-run
+  cargo xtask grow --from bert --layers 24 --method g-stack --dtype bf16 --out bert-deep
+  cargo xtask grow --from deit --hidden-size 384 --method ligo --data images.parquet --set schedule=linear --out deit-small")]
+    Grow(Box<Grow>),
     /// Let a masked language model fill in what is masked in a text
     ///
     /// The mask is written as the model has it, or [MASK] or <mask> for any. Each of several is filled by itself.
@@ -274,6 +288,93 @@ pub(crate) struct Generate {
     /// Always take the likeliest token
     #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "samples"])]
     pub(crate) greedy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grow {
+    /// The checkpoint: a directory with config.json and model.safetensors, or owner/name or hf://owner/name@revision of the Hub
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) from: String,
+    /// The model that is wanted: a config.json, or a directory with one; in place of sizes
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["hidden_size", "layers", "heads", "key_value_heads", "intermediate_size"])]
+    pub(crate) to: Option<PathBuf>,
+    /// Width of the residual stream [default: as in the source]
+    #[arg(long, value_name = "N")]
+    pub(crate) hidden_size: Option<usize>,
+    /// Number of layers [default: as in the source]
+    #[arg(long, value_name = "N")]
+    pub(crate) layers: Option<usize>,
+    /// Attention heads [default: so many that they keep their length]
+    #[arg(long, value_name = "N")]
+    pub(crate) heads: Option<usize>,
+    /// Heads of keys and values [default: as many heads share one as in the source]
+    #[arg(long, value_name = "N")]
+    pub(crate) key_value_heads: Option<usize>,
+    /// Inner width of the MLP [default: in proportion to the hidden size]
+    #[arg(long, value_name = "N")]
+    pub(crate) intermediate_size: Option<usize>,
+    /// By which method
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: String,
+    /// Where the method's options take their defaults from (ligo: ligo, ligo-paper, ligo-published)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Set an option of the method, the value being TOML or else text; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Parquet files, or directories of them, to learn the operator on and to measure losses on
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) data: Vec<PathBuf>,
+    /// The column of text, or of images [default: text; image or img]
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) column: Option<String>,
+    /// The column of the images' classes [default: label, labels or fine_label]
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) label_column: Option<String>,
+    /// Steps of learning the operator [default: the method's, 100 for ligo]
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u64>,
+    /// Sequences or images in a step of learning [default: the method's, or 8]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Tokens in a sequence [default: 128, or as many as the model can read]
+    #[arg(long, value_name = "N")]
+    pub(crate) sequence_length: Option<usize>,
+    /// Learning rate of the operator [default: the method's]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) learning_rate: Option<f32>,
+    /// Also write the learnt operator's factors, as factors.safetensors beside the weights
+    #[arg(long)]
+    pub(crate) save_factors: bool,
+    /// The type of the numbers that are written [default: the source's]
+    #[arg(long, value_enum)]
+    pub(crate) dtype: Option<Dtype>,
+    /// Name the random choices: the same seed grows the same model
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Where the grown checkpoint goes: a directory that is not there yet, or an empty one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Say what would happen, with memory and time, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Seconds between two checkpoints of learning, the most that a kill can lose; of no consequence for the result
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) checkpoint_every: u64,
+}
+
+/// A type of numbers in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dtype {
+    /// 32 bits
+    F32,
+    /// 16 bits, 5 of them for the exponent
+    F16,
+    /// The upper 16 bits of an f32
+    Bf16,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod fill_mask;
 mod find;
 mod flags;
 mod generate;
+mod grow;
 mod inspect;
 mod interrupt;
 mod list;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Report(flags) => report::run(&flags),
         Command::Inspect(flags) => inspect::run(&flags),
         Command::Generate(flags) => generate::run(&flags),
+        Command::Grow(flags) => grow::run(&flags),
         Command::FillMask(flags) => fill_mask::run(&flags),
         Command::Data(Data::CrateDocs { data, vocab_size }) => data::run(data, vocab_size),
         Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),

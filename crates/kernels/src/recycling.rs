@@ -33,7 +33,7 @@ pub struct Recycling {
     /// The free blocks of each size class.
     free: [Mutex<List>; CLASSES],
     held: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
 }
 
 /// A stack of free blocks, linked through their own first words.
@@ -52,7 +52,17 @@ impl Recycling {
     /// An allocator that holds free blocks of up to `limit` bytes together; what is beyond goes back to the system.
     #[must_use]
     pub const fn holding_at_most(limit: usize) -> Self {
-        Self { free: [const { Mutex::new(List(None)) }; CLASSES], held: AtomicUsize::new(0), limit }
+        Self {
+            free: [const { Mutex::new(List(None)) }; CLASSES],
+            held: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+        }
+    }
+
+    /// From now on holds so much at most: for work whose memory is bounded by its weights rather than by its speed. What is held
+    /// already is used up, or replaced, as requests come.
+    pub fn hold_at_most(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
     }
 
     /// The class of a request and the layout of its blocks; none for what the system's allocator serves.
@@ -126,7 +136,7 @@ unsafe impl GlobalAlloc for Recycling {
             // SAFETY: a layout without a class was served by `System`.
             return unsafe { System.dealloc(pointer, layout) };
         };
-        if self.held.fetch_add(block.size(), Relaxed) + block.size() > self.limit {
+        if self.held.fetch_add(block.size(), Relaxed) + block.size() > self.limit.load(Relaxed) {
             self.held.fetch_sub(block.size(), Relaxed);
             // SAFETY: `System` has allocated it with the class's layout.
             unsafe { System.dealloc(pointer, block) };
@@ -208,6 +218,13 @@ mod tests {
             blocks.iter().for_each(|&block| allocator.dealloc(block, layout(SMALL)));
         }
         assert_eq!(allocator.held.load(Relaxed), SMALL * 2);
+        allocator.hold_at_most(SMALL);
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<*mut u8> = (0..3).map(|_| allocator.alloc(layout(SMALL))).collect();
+            blocks.iter().for_each(|&block| allocator.dealloc(block, layout(SMALL)));
+        }
+        assert_eq!(allocator.held.load(Relaxed), SMALL);
     }
 
     #[test]

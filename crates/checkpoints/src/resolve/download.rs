@@ -116,6 +116,11 @@ impl Hub {
     }
 }
 
+/// What says the licence: a model grown from this one names it.
+fn is_card(file: &str) -> bool {
+    ["README.md", "LICENSE", "LICENSE.txt", "LICENSE.md"].contains(&file)
+}
+
 impl Fetch<'_> {
     fn all(&self, files: &[String], commit: &str) -> Result<()> {
         let has = |name: &str| files.iter().any(|file| file == name);
@@ -128,7 +133,7 @@ impl Fetch<'_> {
             (false, true) => vec![INDEX.to_owned()],
             (false, false) => return Err(self.without_safetensors(files)),
         };
-        let along = files.iter().filter(|file| travels_along(file) && !holds_code(file));
+        let along = files.iter().filter(|file| (travels_along(file) || is_card(file)) && !holds_code(file));
         let mut wanted = vec![CONFIG.to_owned()];
         wanted.extend(along.cloned());
         wanted.extend(weights);

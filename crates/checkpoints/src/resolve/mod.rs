@@ -66,7 +66,8 @@ impl Hub {
     /// As [`resolve`], with settings of its own; `report` is told what happens.
     ///
     /// What is fetched: `config.json`, the weights in safetensors (one file, or an index and its shards), and what belongs to
-    /// tokenizer, image processor and generation; never a format that can hold code. A file that was cut is fetched from there on.
+    /// tokenizer, image processor and generation, and the card with the licence; never a format that can hold code. A file that was
+    /// cut is fetched from there on.
     ///
     /// # Errors
     /// As [`resolve`].

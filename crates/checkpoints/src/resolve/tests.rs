@@ -56,16 +56,17 @@ fn a_checkpoint_is_fetched_into_the_layout_of_pythons_cache_and_not_fetched_agai
     assert_eq!(directory, place.join("snapshots").join(COMMIT));
     assert_eq!(fs::read_to_string(place.join("refs/main")).unwrap(), COMMIT);
     assert_eq!(names(&place.join("refs")), ["main"]);
-    assert_eq!(names(&directory), ["1_Pooling", "config.json", "model.safetensors", "tokenizer.json", "vocab.txt"]);
+    let along = ["1_Pooling", "README.md", "config.json", "model.safetensors", "tokenizer.json", "vocab.txt"];
+    assert_eq!(names(&directory), along);
     for name in ["1_Pooling/config.json", "config.json", "model.safetensors"] {
         assert_eq!(fs::read_to_string(directory.join(name)).unwrap(), format!("contents of {name}"));
         assert!(directory.join(name).is_symlink(), "{name}");
     }
-    for name in ["escape", ".bin", ".py", "onnx", "README", "tf_model"] {
+    for name in ["escape", ".bin", ".py", "onnx", "tf_model"] {
         assert_eq!(server.count(&format!("{name} ")) + server.count(&format!("/{name}")), 0, "{name}");
     }
     let events = events.into_inner();
-    let expected = "File { name: \"config.json\", number: 1, of: 5, bytes: 23 }";
+    let expected = "File { name: \"config.json\", number: 1, of: 6, bytes: 23 }";
     assert_eq!((events[0].as_str(), events.last().unwrap().as_str()), (expected, "Done"), "{events:?}");
 
     let before = server.count("/resolve/");

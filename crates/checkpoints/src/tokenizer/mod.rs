@@ -81,6 +81,14 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| self.failed("decode ids", &error))
     }
 
+    /// It as a `tokenizer.json`, whichever files it was read from.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(false).map_err(|error| self.failed("write a tokenizer.json", &error))
+    }
+
     /// How an id is written in the vocabulary; none if no token has it.
     pub fn token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)

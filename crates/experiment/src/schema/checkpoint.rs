@@ -84,14 +84,17 @@ fn table(config: &ModelConfig) -> Result<Table, toml::ser::Error> {
     }
 }
 
-/// Everything but its sizes, unless it is of another family, which is refused later.
+/// Everything but its sizes, unless it is of another family, which is refused later. A large model without any size of its own is
+/// the checkpoint itself, which is then trained on.
 fn complete_large(root: &mut Table, small: &Table) {
+    root.fill("large", Value::Table(Table::default()));
     let Some(Node { value: Value::Table(large), .. }) = root.get_mut("large") else { return };
     let family = |table: &Table| table.get("family").map(|node| node.value.clone());
     if family(large).is_some_and(|of_large| Some(of_large) != family(small)) {
         return;
     }
-    for entry in small.0.iter().filter(|entry| !SIZES.contains(&entry.key.as_str())) {
+    let sized = SIZES.iter().any(|size| large.get(size).is_some());
+    for entry in small.0.iter().filter(|entry| !sized || !SIZES.contains(&entry.key.as_str())) {
         large.fill(&entry.key, entry.node.value.clone());
     }
 }
