@@ -41,8 +41,8 @@
 //! ```
 
 use ligo_growth::{
-    Axes, DepthMap, Expansion, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Recipe, Result, SpaceMap,
-    Stage, Start, Task, WidthMap, check_growth, parse_options,
+    Axes, DepthMap, Expansion, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Moments, Recipe, Result,
+    SpaceMap, Stage, Start, Task, WidthMap, check_growth, parse_options,
 };
 use ligo_kernels::Kernels;
 use ligo_models::Parameters;
@@ -92,9 +92,16 @@ pub struct CornerCopy;
 
 impl<D: Kernels> GrowthOperator<D> for CornerCopy {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
-        let (small, large) = (growth.small.config(), growth.large.config());
-        let width =
-            WidthMap::per_space(small, large, |_, small, large| Ok(SpaceMap::tied(Expansion::pad(small, large))))?;
-        LinearGrowth { width, depth: DepthMap::stack(small.num_hidden_layers, large.num_hidden_layers) }.grow(growth)
+        linear(growth)?.grow(growth)
     }
+
+    fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
+        linear(growth)?.grow_moments(growth, moments)
+    }
+}
+
+fn linear<D: Kernels>(growth: &Growth<'_, D>) -> Result<LinearGrowth> {
+    let (small, large) = (growth.small.config(), growth.large.config());
+    let width = WidthMap::per_space(small, large, |_, small, large| Ok(SpaceMap::tied(Expansion::pad(small, large))))?;
+    Ok(LinearGrowth { width, depth: DepthMap::stack(small.num_hidden_layers, large.num_hidden_layers) })
 }
