@@ -15,7 +15,7 @@ pub struct Bert2BertOptions {
     pub scheme: Scheme,
     /// How the copied coordinates are drawn: `random` (the authors'), or `balanced`.
     pub draw: Draw,
-    /// l of the two-stage training, a divisor of the large model's layers; left out, there is one stage.
+    /// l of the two-stage training, at most the large model's layers; left out, there is one stage.
     pub sub_model_layers: Option<usize>,
     /// The share of the steps that trains sub-models, above 0 and below 1; 0.125 if left out.
     pub sub_model_share: Option<f64>,
@@ -45,11 +45,9 @@ impl Bert2BertOptions {
             };
         };
         let all = task.large.num_hidden_layers;
-        if layers == 0 || !all.is_multiple_of(layers) {
-            return wrong(
-                "sub_model_layers",
-                format!("found {layers}, expected a divisor of the large model's {all} layers"),
-            );
+        if !(1..=all).contains(&layers) {
+            let reason = format!("found {layers}, expected 1 to {all}, the large model's layers");
+            return wrong("sub_model_layers", reason);
         }
         let share = self.sub_model_share.unwrap_or(AUTHORS_SHARE);
         let steps = (share * task.steps as f64).round();

@@ -136,7 +136,7 @@ fn what_is_guaranteed_follows_from_the_scheme() {
 #[test]
 fn options_that_do_not_fit_are_named() {
     let cases = [
-        ("sub_model_layers = 3", 4, "sub_model_layers", "found 3, expected a divisor of the large model's 4 layers"),
+        ("sub_model_layers = 5", 4, "sub_model_layers", "found 5, expected 1 to 4, the large model's layers"),
         ("sub_model_layers = 0", 4, "sub_model_layers", "found 0"),
         ("sub_model_share = 0.5", 4, "sub_model_share", "sub_model_layers"),
         ("sub_model_layers = 2\nsub_model_share = 1", 4, "sub_model_share", "found 1"),

@@ -6,9 +6,9 @@
 //!
 //! ```text
 //! c(step) = min(1, step / fade_steps) for what is new, 1 for what is old
-//! new unit i of a space:   c · (what produces it)
-//! new layer:               x + c · (what it adds to x)
-//! norms:                   mean and variance over the coordinates, weighted by c
+//! new coordinate, neuron, head:   c · (what produces it)
+//! new layer:                      x + c · (what it adds to x)
+//! norms:                          mean and variance over the coordinates, weighted by c
 //! ```
 //!
 //! At c = 0 the large model computes what the small one does, whatever the new values are, in every dimension at once and
@@ -16,8 +16,9 @@
 //! dimensions learn while their share grows.
 //!
 //! Masks belong to the training: what this operator grows is the large model as it is at c = 1, which preserves nothing by
-//! itself. CaiT's talking heads are the one place where a mask of 0 would not silence a new head, whose probabilities add up to
-//! 1 whatever its scores; there the columns that read new heads start at 0 instead.
+//! itself. Two places need more than masks. CaiT's talking heads read the scores and the probabilities of new heads, which no
+//! mask of their values silences: the columns that read them start at 0. In a post-norm model (BERT, RoBERTa) a layer that adds
+//! nothing still norms: the norm of the last old layer moves behind the new ones, and those between only norm what is normed.
 //!
 //! The sources leave the length of the fading to the experiment; here it is a twentieth of the steps by default. The authors
 //! grow a model of their own through several stages; here the pretrained small one is grown once.

@@ -4,7 +4,7 @@ use ligo_growth::{
     DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, Moments, Result, SpaceMap, WidthMap, check_head_dim,
 };
 use ligo_kernels::Kernels;
-use ligo_models::{ModelConfig, Parameters, Space};
+use ligo_models::{ModelConfig, Parameters, Part, Space};
 
 /// The operator behind [`crate::Msg`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,16 +29,17 @@ impl<D: Kernels> GrowthOperator<D> for Extended {
     }
 }
 
-/// Layers that the small model does not have become what `values` says.
+/// Layers that the small model does not have become what `values` says, but for the norms of post-norm models, which have moved.
 fn replace_new_layers<D: Kernels>(
     growth: &Growth<'_, D>,
     parameters: &mut Parameters<D>,
     values: impl Fn(usize) -> Vec<f32>,
 ) {
-    let old = growth.small.config().num_hidden_layers;
+    let (old, post_norm) = (growth.small.config().num_hidden_layers, growth.large.is_post_norm());
     let specs = parameters.specs().clone();
     for (i, tensor) in parameters.tensors_mut().iter_mut().enumerate() {
-        if specs[i].layer.is_some_and(|layer| layer >= old) {
+        let moved = post_norm && matches!(growth.large.part(i), Part::AttentionNorm | Part::MlpNorm);
+        if specs[i].layer.is_some_and(|layer| layer >= old) && !moved {
             tensor.copy_from(&values(i));
         }
     }
@@ -58,6 +59,8 @@ fn linear(small: &ModelConfig, large: &ModelConfig) -> Result<LinearGrowth> {
         };
         Ok(SpaceMap { produce, consume })
     })?;
-    // What new layers are is overwritten.
-    Ok(LinearGrowth { width, depth: DepthMap::stack(small.num_hidden_layers, large.num_hidden_layers) })
+    // New layers are silent for the sake of the norms behind them; everything else of them is overwritten.
+    let (from, to) = (small.num_hidden_layers, large.num_hidden_layers);
+    let layers: Vec<usize> = (0..from).chain(std::iter::repeat_n(from - 1, to - from)).collect();
+    Ok(LinearGrowth { width, depth: DepthMap::list(from, &layers)?.with_silent(from..to) })
 }
