@@ -10,6 +10,7 @@ mod figures;
 mod layout;
 mod metrics;
 mod number;
+mod operator;
 mod page;
 mod palette;
 mod paper;
@@ -45,6 +46,7 @@ const METRICS: &str = "metrics.parquet";
 /// | `table.md` | the table in the paper's layout |
 /// | `summary.json` | its figures for a program; without `timing` and `provenance` a function of the experiment file |
 /// | `loss-flops.svg`, `loss-wall.svg` | validation loss against cost, and for dark pages `…-dark.svg` |
+/// | `operator-<label>-spectra.svg`, `operator-<label>-depth.svg` | singular values and depth weights of a learnt operator, likewise |
 /// | `experiment.resolved.toml` | the experiment with all its defaults |
 /// | `report.html` | everything on one page |
 ///
@@ -62,6 +64,13 @@ pub fn write(results: &Results, directory: &Path) -> Result<()> {
         let name = chart.axis.name();
         write_text(&directory.join(format!("{name}.svg")), &svg::draw(chart, &palette::LIGHT, name))?;
         write_text(&directory.join(format!("{name}-dark.svg")), &svg::draw(chart, &palette::DARK, name))?;
+    }
+    for operator in operator::learnt(results, &figures) {
+        for (palette, suffix) in [(&palette::LIGHT, ""), (&palette::DARK, "-dark")] {
+            for (name, svg) in operator.files(palette, suffix) {
+                write_text(&directory.join(name), &svg)?;
+            }
+        }
     }
     write_text(&directory.join("experiment.resolved.toml"), &results.experiment.to_toml()?)?;
     write_text(&directory.join("summary.json"), &summary::summary(results, &figures)?)?;

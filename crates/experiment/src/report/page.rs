@@ -5,7 +5,7 @@ use super::chart::Chart;
 use super::figures::{Figures, Role, Row};
 use super::palette::{DARK, LIGHT, PAGE, variables};
 use super::svg::{draw, escape};
-use super::{number, prose, table};
+use super::{number, operator, prose, table};
 use crate::record::{Results, RunRecord, StageAction};
 use anyhow::Result;
 
@@ -17,7 +17,7 @@ pub(super) fn page(results: &Results, figures: &Figures, charts: &[Chart]) -> Re
         section("savings", "What was saved", &savings(results, figures)),
         section("curves", "Validation loss against cost", &curves(figures, charts)),
         section("stages", "What each method ran", &stages(results, figures)),
-        section("operator", "Learnt operators", &operators(results, figures)),
+        section("operator", "Learnt operators", &operator::section(results, figures)),
         section("experiment", "The experiment", &resolved(&experiment.to_toml()?)),
         section("provenance", "Where this comes from", &provenance(results)),
     ];
@@ -37,7 +37,7 @@ pub(super) fn page(results: &Results, figures: &Figures, charts: &[Chart]) -> Re
 }
 
 /// Escaped prose whose figures and units stay on one line.
-fn text(sentence: &str) -> String {
+pub(super) fn text(sentence: &str) -> String {
     escape(sentence).replace(" %", "\u{a0}%").replace(" × ", "\u{a0}×\u{a0}").replace(" ± ", "\u{a0}±\u{a0}")
 }
 
@@ -59,7 +59,7 @@ fn findings(figures: &Figures) -> String {
 }
 
 /// A table that scrolls by itself where the screen is narrow, also from the keyboard.
-fn scrolling(label: &str, table: &str) -> String {
+pub(super) fn scrolling(label: &str, table: &str) -> String {
     format!("<div class=\"scroll\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\">\n{table}</div>\n")
 }
 
@@ -92,7 +92,7 @@ fn savings(results: &Results, figures: &Figures) -> String {
     scrolling("Savings of every method", &table) + &notes
 }
 
-fn swatch(row: &Row) -> String {
+pub(super) fn swatch(row: &Row) -> String {
     format!("<span class=\"swatch\" style=\"color:{}\" aria-hidden=\"true\"></span>", PAGE.of(row.role))
 }
 
@@ -165,39 +165,6 @@ fn stages_of(title: &str, swatch: &str, summary: &str, runs: &[&RunRecord]) -> S
     }
     body.push_str("</tbody>\n");
     body
-}
-
-fn operators(results: &Results, figures: &Figures) -> String {
-    let mut body = String::new();
-    for row in &figures.rows {
-        for run in results.methods.iter().filter(|run| run.label == row.label) {
-            let Some(operator) = run.operator else { continue };
-            body.push_str(&format!(
-                "<tr><th scope=\"row\">{}{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                swatch(row),
-                escape(&row.title),
-                run.seed,
-                number::loss(operator.before),
-                number::loss(operator.after),
-            ));
-        }
-    }
-    if body.is_empty() {
-        return body;
-    }
-    let head: String = ["Method", "Seed", "Loss before learning", "Loss after learning"]
-        .map(|name| format!("<th scope=\"col\">{name}</th>"))
-        .concat();
-    let small = figures.small.as_ref().map(|small| format!(" The small model's own is {}.", small.show(number::loss)));
-    format!(
-        "<p>The validation loss of the large model that the operator makes of the small one, at the operator's start and after \
-         its last step.{}</p>\n{}",
-        escape(&small.unwrap_or_default()),
-        scrolling(
-            "Loss of the learnt operators",
-            &format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n")
-        ),
-    )
 }
 
 fn resolved(toml: &str) -> String {

@@ -4,7 +4,7 @@
 use super::figures::Role;
 
 /// Baselines that have a colour of their own; further ones begin again.
-const BASELINES: usize = 6;
+pub(super) const BASELINES: usize = 6;
 
 /// A set of colours.
 #[derive(Debug)]
@@ -73,6 +73,16 @@ impl Palette {
             Role::Ligo => self.ligo,
             Role::Baseline(index) => self.baselines[index % BASELINES],
         }
+    }
+
+    /// The colour of what is above 0, where there is less of it the nearer it is.
+    pub(super) fn positive(&self) -> &'static str {
+        self.ligo
+    }
+
+    /// The colour of what is below 0.
+    pub(super) fn negative(&self) -> &'static str {
+        self.baselines[0]
     }
 
     fn colours(&self) -> [&'static str; 7 + BASELINES] {

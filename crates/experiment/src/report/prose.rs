@@ -4,6 +4,7 @@
 use super::figures::{Figures, Role, Row};
 use super::number;
 use crate::record::{Results, RunRecord};
+use crate::schema::{AfterGrowth, MethodConfig, OptimiserState};
 use ligo_models::{Family, ModelConfig};
 
 /// Two sentences: the models and the text; the rows, the training, the seeds.
@@ -117,6 +118,7 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
         },
     )];
     paragraphs.extend(other_scratch_rows(results, figures));
+    paragraphs.extend(what_rows_ask(results, figures));
     if figures.rows.iter().any(|row| row.paper.is_some()) {
         paragraphs.push(
             "Figures marked as the paper's are those of Wang et al. (2023, arXiv 2303.00980): BERT-Small grown to BERT-Base \
@@ -142,6 +144,48 @@ fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
         figures.reference,
         number::rate(results.experiment.training.learning_rate),
     ))
+}
+
+/// What rows ask beside their method, in one paragraph.
+fn what_rows_ask(results: &Results, figures: &Figures) -> Option<String> {
+    let config = |row: &Row| results.experiment.methods.iter().find(|config| config.label == row.label);
+    let of_rows = figures.rows.iter().filter_map(|row| {
+        let asked = strategies(config(row)?);
+        (!asked.is_empty()).then(|| format!("{}: {}.", row.title, asked.join("; ")))
+    });
+    let sentences: Vec<String> = of_rows.collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// What a row asks that any method can be asked.
+fn strategies(row: &MethodConfig) -> Vec<String> {
+    let mut asked = Vec::new();
+    if row.optimiser_state == OptimiserState::Grown {
+        asked.push("the optimiser goes on with what it remembered, grown like the weights".to_owned());
+    }
+    match (row.learning_rate_after_growth, row.rewarm_steps) {
+        (None, _) => {}
+        (Some(AfterGrowth::Restart), _) => asked.push("growing starts the learning rate's schedule anew".into()),
+        (Some(AfterGrowth::Continue), _) => asked.push("growing leaves the learning rate where it stands".into()),
+        (Some(AfterGrowth::ReWarm), None) => asked.push("growing warms the learning rate up again".into()),
+        (Some(AfterGrowth::ReWarm), Some(steps)) => {
+            asked.push(format!("growing warms the learning rate up again, in {} steps", number::count(steps)));
+        }
+    }
+    if let Some(dropping) = &row.layer_dropping {
+        asked.push(format!(
+            "layers are left out with a probability that rises to {}",
+            number::percent(f64::from(dropping.max_rate))
+        ));
+    }
+    if let Some(dropping) = &row.token_dropping {
+        asked.push(format!("{} of the tokens skip the middle layers", number::percent(f64::from(dropping.share))));
+    }
+    if let Some(staged) = &row.staged_training {
+        let layers = if staged.layers == 1 { "layer is".into() } else { format!("{} layers are", staged.layers) };
+        asked.push(format!("the bottom {layers} trained first, for {} of the steps", number::percent(staged.share)));
+    }
+    asked
 }
 
 /// What came out: each setting of LiGO, then the best of the other rows, so that the first is not read alone.

@@ -2,6 +2,7 @@
 
 use crate::record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
 use crate::schema::Experiment;
+use ligo_growth::FactorDiagnostics;
 use ligo_train::{Cost, MetricRow};
 
 /// FLOPs and seconds of a step of the large model.
@@ -86,6 +87,7 @@ impl Builder {
             small: None,
             checkpoint: None,
             operator: None,
+            operator_diagnostics: Vec::new(),
             fingerprint: "0123abcd".into(),
             provenance: provenance(),
         };
@@ -186,8 +188,48 @@ fn run(label: &str, method: &str, seed: u64, small: Option<Cost>) -> RunRecord {
     };
     let grows = !["small", "scratch", "stackbert"].contains(&method);
     record.small = small.filter(|_| grows);
-    record.operator = (method == "ligo").then_some(OperatorLoss { before: 6.2 + offset, after: 4.86 + offset });
+    if method == "ligo" {
+        record.operator = Some(OperatorLoss { before: 6.2 + offset, after: 4.86 + offset });
+        record.operator_diagnostics = factors(4, 2, 1);
+    }
     record
+}
+
+/// What a learnt operator's factors might be like: width factors of `layers` layers each, depth weights from `small` layers to
+/// `large` ones.
+pub(super) fn factors(large: usize, small: usize, layers: usize) -> Vec<FactorDiagnostics> {
+    let mut factors = Vec::new();
+    for (kind, (name, width)) in
+        [("embed", 64), ("query", 64), ("key", 64), ("value", 64), ("ffn", 256)].into_iter().enumerate()
+    {
+        let layers = if name == "embed" { 1 } else { layers };
+        for layer in 0..layers {
+            let fall = 0.4 + 0.25 * kind as f64 + 0.05 * layer as f64;
+            let value = |i: usize| 0.92 + 0.6 * (-fall * 6.0 * i as f64 / width as f64).exp();
+            factors.push(FactorDiagnostics {
+                name: if layers == 1 { format!("B.{name}") } else { format!("B.{layer}.{name}") },
+                moved: 0.031 * (kind + 1) as f64,
+                singular_values: (0..width).map(value).collect(),
+                effective_rank: width as f64 * (0.99 - 0.01 * kind as f64),
+                depth_weights: Vec::new(),
+            });
+        }
+    }
+    let modules = ["ln_1.weight", "attn.c_attn", "attn.c_proj", "ln_2.weight", "mlp.c_fc", "mlp.c_proj"];
+    for (number, module) in modules.into_iter().enumerate() {
+        let weight = |i: usize, j: usize| {
+            let wave = (1.7 * i as f32 + 2.3 * j as f32 + number as f32).sin();
+            if i % small == j { 1.0 - 0.1 * wave.abs() } else { 0.35 * wave }
+        };
+        factors.push(FactorDiagnostics {
+            name: format!("w.{module}"),
+            moved: 0.12 + 0.01 * number as f64,
+            singular_values: Vec::new(),
+            effective_rank: 0.0,
+            depth_weights: (0..large).map(|i| (0..small).map(|j| weight(i, j)).collect()).collect(),
+        });
+    }
+    factors
 }
 
 /// Results of these rows, label and method, with these seeds.

@@ -3,6 +3,7 @@
 
 use super::figures::{Figures, Row, Spread};
 use crate::record::{OperatorLoss, Results};
+use crate::schema::ROW_KEYS;
 use serde_json::{Map, Value, json};
 
 /// The summary as a JSON text.
@@ -63,7 +64,19 @@ fn metrics(results: &Results, row: &Row) -> Value {
         "flops_saved": spread(&row.flops_saved),
         "flops_saved_small_model_charged": spread(&row.flops_saved_charged),
         "operator_loss": operator,
+        "strategies": strategies(results, row),
     })
+}
+
+/// The keys of the row that any method can have, as the experiment file has them; those that it leaves out are left out.
+fn strategies(results: &Results, row: &Row) -> Value {
+    let config = results.experiment.methods.iter().find(|config| config.label == row.label);
+    let mut strategies = Map::new();
+    // A row is a table of TOML: it cannot fail to be one of JSON.
+    if let Some(Ok(Value::Object(config))) = config.map(serde_json::to_value) {
+        strategies.extend(config.into_iter().filter(|(key, _)| ROW_KEYS.contains(&key.as_str())));
+    }
+    strategies.into()
 }
 
 fn timing(row: &Row) -> Value {

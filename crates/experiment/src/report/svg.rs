@@ -13,7 +13,7 @@ const WIDTH: f64 = 800.0;
 const LEAST_HEIGHT: f64 = 450.0;
 const LEFT: f64 = 58.0;
 const TOP: f64 = 44.0;
-const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+pub(super) const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 /// Height of a label and its note together.
 const LABEL_GAP: f64 = 37.0;
 
@@ -102,7 +102,7 @@ impl Frame {
 }
 
 /// About the width of a text: the font is the reader's.
-fn text_width(text: &str, size: f64) -> f64 {
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
     0.56 * size * text.chars().count() as f64
 }
 

@@ -2,7 +2,7 @@
 
 use super::figures::{Figures, Role, Row, Spread};
 use super::paper::Quoted;
-use super::{number, prose};
+use super::{number, operator, prose};
 use crate::record::Results;
 use ligo_models::Family;
 
@@ -111,11 +111,12 @@ pub(super) fn markdown(results: &Results, figures: &Figures) -> String {
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
+    text.push_str(&operator::sections(results, figures));
     text
 }
 
 /// Text that Markdown would take for something else.
-fn markdown_escape(text: &str) -> String {
+pub(super) fn markdown_escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

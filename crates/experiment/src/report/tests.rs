@@ -34,6 +34,10 @@ fn every_promised_file_is_there_and_the_same_results_give_the_same_bytes() {
         "loss-wall-dark.svg",
         "loss-wall.svg",
         "metrics.parquet",
+        "operator-ligo-depth-dark.svg",
+        "operator-ligo-depth.svg",
+        "operator-ligo-spectra-dark.svg",
+        "operator-ligo-spectra.svg",
         "report.html",
         "summary.json",
         "table.md",
@@ -90,7 +94,8 @@ fn metrics_that_cannot_be_read_are_an_error_that_names_the_file() {
 #[test]
 fn the_table_has_spreads_the_papers_figures_and_no_number_where_the_target_was_missed() {
     let files = report(&sample::irregular());
-    let rows: Vec<&str> = files["table.md"].lines().filter(|line| line.starts_with('|')).collect();
+    let whole = files["table.md"].lines().take_while(|line| !line.starts_with("## "));
+    let rows: Vec<&str> = whole.filter(|line| line.starts_with('|')).collect();
     insta::assert_snapshot!(rows.join("\n"), @r"
     | Method | FLOPs saved | Wall time saved | Small model charged: FLOPs / wall time | Final validation loss | Perplexity | Steps to target | Total FLOPs | Wall time |
     |:---|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -109,6 +114,39 @@ fn a_second_scratch_row_carries_its_rate_and_a_reason() {
     assert!(table.contains("| scratch-best-rate (rate 2e-3) |"), "{table}");
     assert!(table.contains("Growing looks larger the lower the learning rate."), "{table}");
     assert!(!report(&sample::irregular())["table.md"].contains("rate 5e-4"));
+}
+
+#[test]
+fn what_a_row_asks_beside_its_method_stands_under_the_table_and_in_the_summary() {
+    let mut results = sample::quickstart();
+    let plain = report(&results);
+    let asked = toml::toml! {
+        optimiser_state = "grown"
+        learning_rate_after_growth = "re-warm"
+        rewarm_steps = 20
+        layer_dropping = { max_rate = 0.1 }
+        token_dropping = { share = 0.15 }
+        staged_training = { layers = 2, share = 0.125 }
+    };
+    let row = results.experiment.methods.iter_mut().find(|row| row.label == "ligo").unwrap();
+    let mut table = toml::Table::try_from(&*row).unwrap();
+    table.extend(asked.clone());
+    *row = table.try_into().unwrap();
+    let files = report(&results);
+    let sentence = "ligo: the optimiser goes on with what it remembered, grown like the weights; growing warms the learning rate up again, \
+                    in 20 steps; layers are left out with a probability that rises to 10.0 %; 15.0 % of the tokens skip the middle \
+                    layers; the bottom 2 layers are trained first, for 12.5 % of the steps.";
+    assert!(files["table.md"].contains(sentence), "{}", files["table.md"]);
+    assert!(files["report.html"].contains("ligo: the optimiser goes on"));
+    assert!(!plain["table.md"].contains("the optimiser goes on"));
+
+    let strategies = |files: &HashMap<String, String>, label: &str| {
+        json(&files["summary.json"])["metrics"][label]["strategies"].as_object().unwrap().clone()
+    };
+    let keys: Vec<String> = strategies(&files, "ligo").keys().cloned().collect();
+    assert_eq!(keys, asked.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(strategies(&files, "ligo")["optimiser_state"], "grown");
+    assert!(strategies(&files, "direct-copy").is_empty() && strategies(&plain, "ligo").is_empty());
 }
 
 #[test]
@@ -258,7 +296,7 @@ fn figures_are_well_formed_and_no_label_covers_another() {
     for results in [sample::irregular(), sample::quickstart(), sample::results(&[3], &rows)] {
         let files = report(&results);
         let labels: std::collections::HashSet<&str> = results.methods.iter().map(|run| run.label.as_str()).collect();
-        for (name, svg) in files.iter().filter(|(name, _)| name.ends_with(".svg")) {
+        for (name, svg) in files.iter().filter(|(name, _)| name.ends_with(".svg") && name.starts_with("loss-")) {
             let mut places: Vec<f64> = tags(svg, &[])
                 .iter()
                 .filter(|(tag, attributes)| tag == "text" && attributes.contains("class=\"label\""))
