@@ -251,11 +251,12 @@ impl<'a, D: Kernels> Plan<'a, D> {
 
     /// Methods that learn nothing and can do this.
     fn without_learning(&self) -> String {
-        let fixed = |method: &&Box<dyn Method<D>>| {
-            let part = growing_part(method.as_ref(), &toml::Table::new(), &self.task, &[]);
+        let fixed = |method: &&dyn Method<D>| {
+            let part = growing_part(*method, &toml::Table::new(), &self.task, &[]);
             part.is_ok_and(|stages| stages.iter().all(|stage| matches!(stage.action, Action::Grow { .. })))
         };
-        let names: Vec<&str> = self.request.methods.iter().filter(fixed).map(|method| method.name()).collect();
+        let names: Vec<&str> =
+            self.request.methods.iter().map(AsRef::as_ref).filter(fixed).map(|method| method.name()).collect();
         match names[..] {
             [] => String::new(),
             _ => format!("; methods that need no data: {}", names.join(", ")),

@@ -35,7 +35,7 @@ pub struct DataFiles {
 /// Prepared data: batches at hand.
 #[derive(Debug)]
 pub(crate) enum Data {
-    Text(TextData),
+    Text(Box<TextData>),
     Images(ImageData),
 }
 
@@ -102,7 +102,7 @@ impl DataFiles {
         if checkpoint.config().family.reads_images() {
             return ImageData::read(&self.images(), checkpoint).map(Data::Images);
         }
-        TextData::prepare(&self.text(), checkpoint, sequence_length, tokens, work).map(Data::Text)
+        Ok(Data::Text(Box::new(TextData::prepare(&self.text(), checkpoint, sequence_length, tokens, work)?)))
     }
 
     /// A hash of the files' bytes and the columns.
