@@ -174,6 +174,9 @@ fn compare(key: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) 
                 compare(&under(inner), old, new, changes);
             }
         }
+        // A table that was not there: its keys were not.
+        (Value::Null, Value::Object(new)) if !new.is_empty() => compare(key, &json!({}), after, changes),
+        (Value::Object(old), Value::Null) if !old.is_empty() => compare(key, before, &json!({}), changes),
         _ if before == after => {}
         _ => changes.push(Change { key: key.to_owned(), before: shown(before), after: shown(after) }),
     }

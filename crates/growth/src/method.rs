@@ -37,7 +37,7 @@ pub struct OperatorTraining {
     pub learning_rate: f32,
     /// Steps of linear warm-up.
     pub warmup_steps: u64,
-    /// How the rate goes on after the warm-up, to 0 at the last step where it falls.
+    /// How the rate goes on after the warm-up; where it falls it is 0 behind the last step.
     pub decay: RateDecay,
     /// Decoupled decay of the factors.
     pub weight_decay: f32,

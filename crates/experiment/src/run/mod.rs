@@ -13,6 +13,8 @@ pub(crate) mod seeds;
 #[cfg(test)]
 mod from_checkpoint;
 #[cfg(test)]
+mod strategies;
+#[cfg(test)]
 mod tests;
 
 pub use observer::{Event, Observer};

@@ -79,7 +79,7 @@ impl Place {
         Experiment::load(&self.path("tiny.toml"), &overrides, &methods::<Cpu>(), self.0.path()).expect("it is good")
     }
 
-    fn options<'a>(&self, watcher: &'a Watcher) -> Options<'a> {
+    pub(super) fn options<'a>(&self, watcher: &'a Watcher) -> Options<'a> {
         Options {
             workspace: self.0.path().into(),
             results_dir: self.path("results"),
@@ -93,7 +93,7 @@ impl Place {
         }
     }
 
-    fn run(&self, overrides: &[&str], watcher: &Watcher) -> Result<Outcome> {
+    pub(super) fn run(&self, overrides: &[&str], watcher: &Watcher) -> Result<Outcome> {
         run(&self.experiment(overrides), &methods::<Cpu>(), &Cpu::default(), &self.options(watcher))
     }
 
@@ -115,7 +115,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    fn new(stop_after: u64) -> Self {
+    pub(super) fn new(stop_after: u64) -> Self {
         Self { stop: StopFlag::default(), steps: AtomicU64::new(0), stop_after, lines: Mutex::default() }
     }
 
@@ -443,6 +443,14 @@ impl<D: Kernels> ligo_growth::Method<D> for TwoHalves {
             ligo_growth::Stage::train("second", task.steps / 2..task.steps),
         ];
         Ok(ligo_growth::Recipe { start: ligo_growth::Start::Random(task.large.clone().into()), stages })
+    }
+
+    fn axes(&self) -> ligo_growth::Axes {
+        ligo_growth::Axes { width: "fresh", depth: "fresh" }
+    }
+
+    fn guarantee(&self, _: &toml::Table, _: &ligo_growth::Task) -> ligo_growth::Result<ligo_growth::Guarantee> {
+        Ok(ligo_growth::Guarantee::Nothing("nothing grows".into()))
     }
 }
 

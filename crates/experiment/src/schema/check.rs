@@ -2,7 +2,7 @@
 
 use super::error::{ConfigError, hint};
 use super::tree::Node;
-use super::{DataConfig, Experiment, LanguageObjective, MethodConfig};
+use super::{DataConfig, Experiment, LanguageObjective, MethodConfig, ROW_KEYS};
 use crate::registry::{self, Registry};
 use crate::strategies::{self, Refused};
 use ligo_growth::{Action, GrowthError, Recipe, Stage, Start, Task};
@@ -232,6 +232,10 @@ impl Checker<'_> {
             }
         };
         Err(match error {
+            GrowthError::Option { option, reason, .. } if is_near_row_key(&option, &reason) => {
+                let message = format!("unknown key 'methods.{label}.{option}'{}", hint(&option, ROW_KEYS, "keys"));
+                self.error(&["methods", label, "options", &option], message)
+            }
             GrowthError::Option { option, reason, .. } => self.error(
                 &["methods", label, "options", &option],
                 format!("'methods.{label}.{option}' (an option of {}): {reason}", row.method),
@@ -280,6 +284,12 @@ impl Checker<'_> {
             _ => refuse("does not end with training".into()),
         }
     }
+}
+
+/// Whether a method knows no such option, nor one like it, but any row has a key like it.
+fn is_near_row_key(option: &str, reason: &str) -> bool {
+    let unknown = reason.starts_with("unknown") && !reason.contains("did you mean");
+    unknown && hint(option, ROW_KEYS, "keys").starts_with(", did you mean")
 }
 
 fn same_but_eps(model: &ModelConfig, large: &ModelConfig) -> bool {

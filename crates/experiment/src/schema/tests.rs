@@ -246,6 +246,101 @@ fn every_mistake_names_file_line_column_key_what_was_found_and_what_was_expected
 }
 
 #[test]
+fn a_key_that_any_row_can_have_is_refused_where_it_is_written() {
+    // (what stands in the ligo row below its steps, the message)
+    let cases = [
+        (
+            "optimiser_state = \"grwn\"",
+            "a.toml:40:19: 'methods.ligo.optimiser_state' is \"grwn\", did you mean 'grown'?",
+        ),
+        (
+            "optimizer_state = \"grown\"",
+            "a.toml:40:1: unknown key 'methods.ligo.optimizer_state', did you mean 'optimiser_state'?",
+        ),
+        (
+            "learning_rate_after_growth = \"rewarm\"",
+            "a.toml:40:30: 'methods.ligo.learning_rate_after_growth' is \"rewarm\", did you mean 're-warm'?",
+        ),
+        (
+            "learning_rate_after_growth = \"re-warm\"",
+            "a.toml:40:1: 'methods.ligo.learning_rate_after_growth' is re-warm, expected 'rewarm_steps' beside it",
+        ),
+        (
+            "learning_rate_after_growth = \"re-warm\"\nrewarm_steps = 0",
+            "a.toml:41:1: 'methods.ligo.rewarm_steps' is 0, expected 1 or more",
+        ),
+        (
+            "rewarm_steps = 3",
+            "a.toml:40:1: 'methods.ligo.rewarm_steps' is 3, expected learning_rate_after_growth = \"re-warm\" beside it",
+        ),
+        (
+            "layer_dropping = { max_rate = 1 }",
+            "a.toml:40:20: 'methods.ligo.layer_dropping.max_rate' is 1, expected 0 or more and less than 1",
+        ),
+        (
+            "layer_dropping = { max_rte = 0.1 }",
+            "a.toml:40:20: unknown key 'methods.ligo.layer_dropping.max_rte', did you mean 'max_rate'?",
+        ),
+        ("layer_dropping = {}", "a.toml:40:18: missing key 'methods.ligo.layer_dropping.max_rate'"),
+        ("layer_dropping = 0.1", "a.toml:40:18: 'methods.ligo.layer_dropping' is 0.1, expected a table"),
+        (
+            "token_dropping = { share = 0.15 }",
+            "a.toml:40:18: 'methods.ligo.token_dropping.from_layer' is 1, expected less than to_layer (1), in a model of 2 layers",
+        ),
+        (
+            "token_dropping = { share = 1.5, from_layer = 0 }",
+            "a.toml:40:20: 'methods.ligo.token_dropping.share' is 1.5, expected 0 or more and less than 1",
+        ),
+        (
+            "staged_training = { layers = 2, share = 0.5 }",
+            "a.toml:40:21: 'methods.ligo.staged_training.layers' is 2, expected 1 or more and less than the large model's layers (2)",
+        ),
+        (
+            "staged_training = { layers = 1, share = 0.01 }",
+            "a.toml:40:33: 'methods.ligo.staged_training.share' is 0.01, expected a share that leaves a step of the stage's 10 to either part",
+        ),
+        (
+            "staged_training = { layers = 1, share = 1 }",
+            "a.toml:40:33: 'methods.ligo.staged_training.share' is 1, expected more than 0 and less than 1",
+        ),
+        (
+            "[[methods]]\nmethod = \"msg\"\nstaged_training = { layers = 1, share = 0.5 }",
+            "a.toml:42:1: 'methods.msg.staged_training' is asked for, expected nothing of the kind: ",
+        ),
+        (
+            "[[methods]]\nmethod = \"ki\"\nlearning_rate_after_growth = \"restart\"",
+            "a.toml:42:1: 'methods.ki.learning_rate_after_growth' is given, expected no such key: the method ki grows nothing",
+        ),
+        (
+            "[[methods]]\nmethod = \"ki\"\noptimiser_state = \"grown\"",
+            "a.toml:42:1: 'methods.ki.optimiser_state' is grown, expected no such key: the method ki grows nothing",
+        ),
+    ];
+    let mut wrong = String::new();
+    for (keys, expected) in cases {
+        let found = load(&[("a.toml", &GOOD.replacen("steps = 3", &format!("steps = 3\n{keys}"), 1))], &[]);
+        let found = found.expect_err(keys);
+        if !found.starts_with(expected) {
+            wrong += &format!("{keys}\n   found: {found}\nexpected: {expected}\n");
+        }
+    }
+    // Behind a window tokens that are left out would be missed.
+    let windowed = [
+        "small.family=mistral",
+        "large.family=mistral",
+        "small.sliding_window=8",
+        "large.sliding_window=8",
+        "methods.ligo.token_dropping={share=0.15,from_layer=0}",
+    ];
+    let found = load(&[("a.toml", GOOD)], &windowed).expect_err("a window");
+    let expected = "--set methods.ligo.token_dropping={share=0.15,from_layer=0}: 'methods.ligo.token_dropping' is over layer 0, whose window ";
+    if !found.starts_with(expected) {
+        wrong += &format!("   found: {found}\nexpected: {expected}\n");
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
 fn a_large_model_smaller_than_the_small_one_is_refused_where_it_is_written() {
     let found =
         load(&[("a.toml", &GOOD.replacen("hidden_size = 8", "hidden_size = 32", 1))], &[]).expect_err("smaller");
@@ -378,12 +473,24 @@ steps = 4
 #[test]
 fn the_resolved_file_resolves_to_itself() {
     let roberta = &["small.family=roberta", "large.family=roberta"][..];
-    for overrides in [&[][..], &["threads=2", "small_training.steps=4", "training.max_grad_norm=0.5"][..], roberta] {
+    let rows = &[
+        "methods.ligo.optimiser_state=grown",
+        "methods.ligo.learning_rate_after_growth=re-warm",
+        "methods.ligo.rewarm_steps=4",
+        "methods.ligo.layer_dropping.max_rate=0.1",
+        "methods.scratch.token_dropping={share=0.15,from_layer=0,to_layer=2}",
+        "methods.scratch-fast.staged_training={layers=1,share=0.125}",
+    ][..];
+    for overrides in
+        [&[][..], rows, &["threads=2", "small_training.steps=4", "training.max_grad_norm=0.5"][..], roberta]
+    {
         let experiment = good(overrides);
         let written = experiment.to_toml().expect("it has a TOML form");
         let again = load(&[("a.toml", &written)], &[]).unwrap_or_else(|error| panic!("{error}\n{written}"));
         assert_eq!(again, experiment, "{written}");
         assert_eq!(again.to_toml().expect("it has a TOML form"), written);
+        let named = super::ROW_KEYS.iter().filter(|key| written.contains(**key)).count();
+        assert_eq!(named, if overrides == rows { super::ROW_KEYS.len() } else { 0 }, "{written}");
     }
 }
 
