@@ -36,9 +36,9 @@
 //!
 //! | key | `ligo` | `ligo-paper` | `ligo-published` |
 //! |---|---|---|---|
-//! | `width_form` | `identity`: free entries for old channels gained nothing | `free` (Eq. 8) | `identity` (the code's fixed block) |
+//! | `width_form` | `identity`: the fewer to learn | `free` (Eq. 8) | `identity` (the code's fixed block) |
 //! | `factors` | `per-kind`: fewest to learn in few steps | `per-small-layer` (B_l of Eq. 8 and its text; Algorithm 1 has one for each kind) | `per-large-layer` (the code) |
-//! | `width_start` | `random`: no start was better after learning | `random` (not stated; the code's) | `random` (`rand` of the code's manual) |
+//! | `width_start` | `random`: starts differ little once learnt | `random` (not stated; the code's) | `random` (`rand` of the code's manual) |
 //! | `tying` | `tied` | `tied` (A = B, 1.4) | `tied` (the code's default) |
 //! | `head_factor` | `false` | `false` (B_emb) | `true` (`fuse_width_cls`) |
 //! | `depth_start`, `depth_noise` | `stack`, 0 | `stack`, 0 (not stated) | `stack`, 0.03 (`stackbert_noisy`) |

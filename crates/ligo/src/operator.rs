@@ -7,7 +7,7 @@ use crate::plan::{FactorPlan, Plan};
 use crate::{diagnostics, moments, start};
 use ligo_growth::{ExpansionFlops, FactorDiagnostics, Growth, GrowthError, LearnedOperator, Learner, Moments, Result};
 use ligo_kernels::{GradTape, Kernels, Matrix};
-use ligo_models::{Model, ParamSpec, Parameters};
+use ligo_models::{Model, ModelConfig, ParamSpec, Parameters};
 use std::sync::Arc;
 
 /// LiGO's growth operator: a [`LearnedOperator`] with these options.
@@ -33,12 +33,13 @@ pub(crate) struct LigoLearner<D: Kernels> {
     pub(crate) plan: Arc<Plan>,
     options: FactorOptions,
     pub(crate) factors: Parameters<D>,
-    /// Where B, A, s and w started, and the small weights, which are where those that are trained started.
-    origin: Vec<Matrix<D>>,
+    /// The small weights; those that are trained started there.
     small: Parameters<D>,
     /// What is added to each large weight and stays constant.
     constants: Vec<Option<Matrix<D>>>,
     large: Arc<[ParamSpec]>,
+    /// What the start was drawn for, and from: it is drawn again when it is asked for.
+    configs: (ModelConfig, ModelConfig),
     seed: u64,
 }
 
@@ -51,8 +52,8 @@ impl<D: Kernels> LigoLearner<D> {
         for (values, spec) in start::values(&plan, configs, options, growth.seed)?.into_iter().zip(&plan.specs) {
             factors.push(tensor(growth.device, values, spec.matrix_shape())?);
         }
-        let origin = factors.clone();
-        for (factor, spec) in plan.factors.iter().zip(&plan.specs).skip(origin.len()) {
+        let drawn = factors.len();
+        for (factor, spec) in plan.factors.iter().zip(&plan.specs).skip(drawn) {
             factors.push(match *factor {
                 FactorPlan::Small(index) => growth.parameters.tensors()[index].clone(),
                 FactorPlan::Residual(index) => {
@@ -67,10 +68,10 @@ impl<D: Kernels> LigoLearner<D> {
             factors: Parameters::new(plan.specs.clone().into(), factors)?,
             plan: Arc::new(plan),
             options: *options,
-            origin,
             small: growth.parameters.clone(),
             constants,
             large: growth.large.specs().clone(),
+            configs: (configs.0.clone(), configs.1.clone()),
             seed: growth.seed,
         })
     }
@@ -78,15 +79,6 @@ impl<D: Kernels> LigoLearner<D> {
     fn sources(&self) -> Sources<'_, D> {
         let (factors, small) = (self.factors.tensors(), self.small.tensors());
         Sources { plan: &self.plan, factors, small, constants: &self.constants }
-    }
-
-    /// Where factor number `index` started.
-    fn origin(&self, index: usize) -> Vec<f32> {
-        match self.plan.factors[index] {
-            FactorPlan::Residual(weight) => start::residual(self.seed, weight, self.factors.specs()[index].elements()),
-            FactorPlan::Small(weight) => self.small.tensors()[weight].as_vec(),
-            _ => self.origin[index].as_vec(),
-        }
     }
 }
 
@@ -148,8 +140,18 @@ impl<D: Kernels> Learner<D> for LigoLearner<D> {
     }
 
     fn diagnostics(&self) -> Result<Vec<FactorDiagnostics>> {
-        let factor =
-            |i: usize| diagnostics::of(&self.plan, self.factors.specs(), self.factors.tensors(), i, &self.origin(i));
+        let (specs, factors) = (self.factors.specs(), self.factors.tensors());
+        let configs = (&self.configs.0, &self.configs.1);
+        let mut drawn = start::values(&self.plan, configs, &self.options, self.seed)?.into_iter();
+        let factor = |i: usize| {
+            let origin = match self.plan.factors[i] {
+                FactorPlan::Residual(weight) => start::residual(self.seed, weight, specs[i].elements()),
+                FactorPlan::Small(weight) => self.small.tensors()[weight].as_vec(),
+                // There is one for each factor of the other kinds, which come first.
+                _ => drawn.next().unwrap_or_default(),
+            };
+            diagnostics::of(&self.plan, specs, factors, i, &origin)
+        };
         (0..self.plan.factors.len()).map(factor).collect()
     }
 }

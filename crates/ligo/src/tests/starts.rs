@@ -4,8 +4,8 @@ use super::{Pair, batch, config, difference, grouped};
 use crate::options::{DepthStart, FactorOptions, Rotary, Sharing, Tying, WidthForm, WidthStart};
 use crate::plan::FactorPlan;
 use ligo_growth::{DepthMap, Expansion, GrowthError, GrowthOperator, Learner, LinearGrowth, SpaceMap, WidthMap};
-use ligo_kernels::Cpu;
-use ligo_models::{Family, ModelConfig, Parameters};
+use ligo_kernels::{Cpu, NoneTape};
+use ligo_models::{Family, Mode, ModelConfig, Parameters};
 use std::sync::Arc;
 
 /// A model of each family, and those with grouped queries besides: (small, wider, deeper, both).
@@ -271,4 +271,44 @@ fn what_cannot_start_is_refused_by_the_name_of_its_key() {
     let copies = FactorOptions { tying: Tying::Untied, ..tied };
     let error = refused(copies, &longer).to_string();
     assert!(error.contains("num_attention_heads") && error.contains("function-preserving"), "{error}");
+}
+
+#[test]
+fn every_size_grows_alone_and_together_with_the_others() {
+    type Growth = fn(&mut ModelConfig);
+    let axes: [(&str, Growth); 5] = [
+        ("hidden_size", |large| large.hidden_size = 12),
+        ("num_hidden_layers", |large| large.num_hidden_layers = 3),
+        ("intermediate_size", |large| large.intermediate_size = Some(40)),
+        ("num_attention_heads", |large| {
+            large.num_attention_heads = 4;
+            large.num_key_value_heads = large.num_key_value_heads.map(|_| 2);
+        }),
+        ("class_intermediate_size", |large| large.class_intermediate_size = Some(40)),
+    ];
+    for family in Family::ALL {
+        let mut small = config(family, 2, 8, 2);
+        small.intermediate_size = Some(32);
+        if family.is_llama_style() {
+            (small.num_key_value_heads, small.head_dim) = (Some(1), Some(4));
+        }
+        let mut all = small.clone();
+        let axes = axes.iter().filter(|(axis, _)| family == Family::Cait || !axis.starts_with("class"));
+        let mut cases: Vec<(&str, ModelConfig)> = Vec::new();
+        for (axis, grow) in axes {
+            let mut large = small.clone();
+            grow(&mut large);
+            grow(&mut all);
+            cases.push((axis, large));
+        }
+        cases.push(("all", all));
+        for (axis, large) in cases {
+            let pair = Pair::new(small.clone(), large);
+            let learner = pair.learner(&FactorOptions::default());
+            let grown = learner.materialise().unwrap();
+            assert!(Arc::ptr_eq(grown.specs(), pair.large.specs()), "{family} {axis}");
+            let loss = pair.large.loss(&mut NoneTape, &grown, &batch(family), Mode::Evaluate).unwrap().as_vec()[0];
+            assert!(loss.is_finite(), "{family} {axis}");
+        }
+    }
 }
