@@ -29,7 +29,7 @@ pub(crate) fn run(flags: &Methods) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn named<'a>(registry: &'a Registry<Cpu>, name: &str) -> Result<&'a dyn Method<Cpu>> {
+pub(crate) fn named<'a>(registry: &'a Registry<Cpu>, name: &str) -> Result<&'a dyn Method<Cpu>> {
     if let Some(method) = find(registry, name) {
         return Ok(method);
     }
