@@ -94,7 +94,7 @@ fn a_checkpoint_grows_by_a_fixed_and_by_a_learnt_operator_and_an_experiment_trai
 
     let learn =
         ["--method", "ligo", "--data", "train.parquet", "--steps", "3", "--batch-size", "2", "--sequence-length", "16"];
-    let learn = [&learn, &["--save-factors", "--out", "learnt"], &TWICE[..]].concat();
+    let learn = [&learn[..], &["--save-factors", "--out", "learnt"], &TWICE].concat();
     let text = stdout(&place.grow("gpt2", &learn));
     assert!(text.contains(" before, ") && text.contains("\nlearning 0: "), "{text}");
     assert!(place.path("learnt/factors.safetensors").is_file());
