@@ -124,8 +124,8 @@ pub enum Trained {
 
 /// Knowledge inheritance: the experiment's small model teaches (Qin et al. 2021).
 ///
-/// The loss of step t of the schedule is `(1 − r) · L + r · T² · KL(teacher ‖ student)` on the labelled positions, both softened by the
-/// temperature T, with `r = max(0, 1 − t / until)`.
+/// The loss of step t of the schedule is `(1 − r) · L + r · T² · KL(teacher ‖ student)` on the labelled positions, both softened
+/// by the temperature T, with `r = max(0, 1 − t / until)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distillation {
     /// T.
@@ -136,8 +136,9 @@ pub struct Distillation {
 
 /// Masked structural growth: what a small model did not have fades in (Yao et al. 2023).
 ///
-/// Every residual coordinate, MLP neuron, head and layer that is new carries a mask c that rises linearly from 0 at the stage's step 0
-/// to 1 at its step `steps`; what produces it is multiplied by c, and the norms take mean and variance over the coordinates weighted by c.
+/// Every residual coordinate, MLP neuron, head and layer that is new carries a mask c that rises linearly from 0 at the stage's
+/// step 0 to 1 at its step `steps`; what produces it is multiplied by c, and the norms take mean and variance over the
+/// coordinates weighted by c.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FadeIn {
     /// The architecture whose units are not new: the first so many of each space, and the first so many layers.

@@ -102,10 +102,12 @@ mod tests {
                     tape.backward(&loss, 1.0, &mut gradients).unwrap();
                     for (i, (spec, tensor)) in model.specs().iter().zip(parameters.tensors()).enumerate() {
                         let gradient = gradients.get_or_alloc_mut(tensor).unwrap();
-                        // One that is 0 by nature, as of a shift of a softmax, has been computed all the same.
-                        let reached = !gradient.is_empty();
+                        let reached = gradient.iter().any(|&g| g != 0.0);
                         let found = standings.changes(i, &Trained::All, &there);
-                        assert_eq!(found, reached, "{family} {there:?}: {}", spec.name);
+                        // A shift of all scores changes no softmax: its gradient is 0 but for what rounding leaves.
+                        let shifts = ["proj_l.bias", "key.bias", "k_proj.bias", "attn.k.bias"];
+                        let shifts = found && shifts.iter().any(|bias| spec.name.ends_with(bias));
+                        assert!(found == reached || shifts, "{family} {there:?}: {}", spec.name);
                     }
                 }
             }
