@@ -9,6 +9,7 @@ mod lock;
 mod observer;
 mod optimiser_state;
 pub(crate) mod seeds;
+mod stage;
 
 #[cfg(test)]
 mod from_checkpoint;
