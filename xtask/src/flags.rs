@@ -108,10 +108,10 @@ pub(crate) enum Command {
     /// measure losses on; Ctrl-C stops that with a checkpoint, and the same command goes on. Nothing is at --out before all of it
     /// is. --dry-run says what would happen, how much memory and how long it would take, and writes nothing.
     #[command(after_help = "Examples:
-  cargo xtask grow --from hf://openai-community/gpt2 --hidden-size 1536 --layers 24 --method hypercloning --out gpt2-wide
-  cargo xtask grow --from gpt2 --to gpt2-medium/config.json --method ligo --data text.parquet --out gpt2-grown --dry-run
-  cargo xtask grow --from bert --layers 24 --method g-stack --dtype bf16 --out bert-deep
-  cargo xtask grow --from deit --hidden-size 384 --method ligo --data images.parquet --set schedule=linear --out deit-small")]
+  cargo xtask grow --from owner/gpt2 --hidden-size 1536 --layers 24 --method lemon --out wide
+  cargo xtask grow --from gpt2 --to medium/config.json --method ligo --data a.parquet --out b --dry-run
+  cargo xtask grow --from bert --layers 24 --method g-stack --dtype bf16 --out deep
+  cargo xtask grow --from deit --hidden-size 384 --method ligo --data images.parquet --out deit-small")]
     Grow(Box<Grow>),
     /// Let a masked language model fill in what is masked in a text
     ///

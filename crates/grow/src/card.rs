@@ -8,6 +8,7 @@ use crate::{Plan, Report};
 use ligo_growth::Guarantee;
 use ligo_kernels::Kernels;
 use ligo_models::Head;
+use ligo_models::checkpoint::FloatType;
 use std::fmt::Write;
 
 /// The text of the card. `next`: how to go on from the card's own directory.
@@ -43,7 +44,11 @@ pub(crate) fn text<D: Kernels>(plan: &Plan<'_, D>, report: &Report, licence: &Li
     line(format!("| after | {}, {} weights, {} |", shown(config), report.after, plan.dtype().name()));
     line(format!("| what is promised | {} |", cell(&promise(plan.guarantee()))));
     if let Some(receipt) = &report.receipt {
-        line(format!("| what was measured | {receipt}, before numbers were rounded to {} |", plan.dtype().name()));
+        let rounded = match plan.dtype() {
+            FloatType::F32 => String::new(),
+            dtype => format!(", before numbers were rounded to {}", dtype.name()),
+        };
+        line(format!("| what was measured | {receipt}{rounded} |"));
     }
     for (name, loss) in [("loss of the source", report.small_loss), ("loss after growing", report.grown_loss)] {
         if let Some(loss) = loss {

@@ -201,18 +201,22 @@ fn ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on() {
     use std::io::{BufRead, BufReader};
     let place = Place::new();
     let arguments = ["grow", "--threads", "1", "--from", "gpt2", "--method", "ligo", "--data", "train.parquet"];
-    let steps = ["--steps", "2000", "--batch-size", "2", "--out", "grown", "--checkpoint-every", "0"];
+    let steps = ["--steps", "600", "--batch-size", "2", "--out", "grown", "--checkpoint-every", "0"];
     let arguments = [&arguments[..], &steps, &TWICE].concat();
     let mut process = std::process::Command::new(XTASK);
     process.current_dir(place.path("")).args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = process.spawn().expect("the binary runs");
     let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
     let mut lines = lines.map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("2000 steps")), "learning begins");
+    assert!(lines.any(|line| line.contains("600 steps")), "learning begins");
     let kill = std::process::Command::new("kill").args(["-INT", &process.id().to_string()]).status();
     assert!(kill.expect("there is a kill").success());
     let rest: Vec<String> = lines.collect();
     assert_eq!(process.wait().expect("it can be waited for").code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("what was learnt is kept in grown.partial")), "{rest:?}");
     assert!(place.path("grown.partial").is_dir() && !place.path("grown").exists());
+
+    let again = xtask().current_dir(place.path("")).args(&arguments).output().expect("the binary runs");
+    assert!(again.status.success() && stderr(&again).contains("learn-operator goes on at step "), "{}", stderr(&again));
+    assert!(place.path("grown/model.safetensors").is_file() && !place.path("grown.partial").exists());
 }

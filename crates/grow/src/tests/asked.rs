@@ -31,6 +31,17 @@ fn what_cannot_be_is_told_with_the_way_out_and_nothing_is_written() {
             vec!["--hidden-size: found 17", "--heads"],
         ),
         (
+            Asked {
+                target: Target::Sizes(Sizes {
+                    hidden_size: Some(16),
+                    num_attention_heads: Some(8),
+                    ..Sizes::default()
+                }),
+                ..asked(&gpt2, "bert2bert")
+            },
+            vec!["method bert2bert: ", "expected a method that can: ligo, direct-copy"],
+        ),
+        (
             asked(&gpt2, "scratch"),
             vec![
                 "method scratch: it begins with a model of random weights",
