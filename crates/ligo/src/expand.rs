@@ -6,7 +6,9 @@
 
 use crate::maps::{Applied, applied, tensor};
 use crate::plan::{DepthOrder, ModulePlan, Plan, extent};
+use crate::start::beyond;
 use crate::widen::widen;
+use dfdx::shapes::HasShape;
 use ligo_kernels::{GradTape, Gradients, Input, Kernels, Matrix, NoneTape, Result, TakeGradient, Tape};
 use std::sync::Arc;
 
@@ -18,8 +20,8 @@ pub(crate) struct Sources<'a, D: Kernels> {
     pub(crate) factors: &'a [Matrix<D>],
     /// The small weights.
     pub(crate) small: &'a [Matrix<D>],
-    /// For each large weight what is added to it and stays constant, if anything is.
-    pub(crate) constants: &'a [Option<Matrix<D>>],
+    /// For each large weight what is added to it and stays constant, packed; of none, if nothing is.
+    pub(crate) constants: &'a [Arc<Vec<f32>>],
 }
 
 /// The large weights, in the order of the large model.
@@ -73,7 +75,7 @@ fn room(module: &ModulePlan) -> usize {
 }
 
 /// Bytes that widened layers and their gradients may take at a time; no less than one layer's.
-const ROOM: usize = 512 << 20;
+const ROOM: usize = 128 << 20;
 
 /// One module on its way from the small weights to the large ones and back.
 struct Segment<D: Kernels> {
@@ -85,7 +87,7 @@ struct Segment<D: Kernels> {
     weights: Option<Matrix<D>>,
     /// R of each large weight, where there is one.
     residual: Vec<Matrix<D>>,
-    constants: Vec<Option<Matrix<D>>>,
+    constants: Vec<Arc<Vec<f32>>>,
 }
 
 impl<D: Kernels> Segment<D> {
@@ -103,7 +105,7 @@ impl<D: Kernels> Segment<D> {
             small: plan.small.iter().map(|&i| small[i].clone()).collect(),
             weights: plan.mix.map(|w| sources.factors[w].clone()),
             residual: sources.plan.residual.map(residual).unwrap_or_default(),
-            constants: plan.large.iter().map(|&i| sources.constants.get(i).cloned().flatten()).collect(),
+            constants: plan.large.iter().filter_map(|&i| sources.constants.get(i).cloned()).collect(),
         }
     }
 
@@ -142,11 +144,25 @@ impl<D: Kernels> Segment<D> {
             }
         };
         for (i, weight) in large.iter_mut().enumerate() {
-            for addition in self.constants[i].iter().chain(self.residual.get(i)) {
-                *weight = D::add(&mut NoneTape, weight, addition)?;
+            if let Some(values) = self.constants.get(i).filter(|values| !values.is_empty()) {
+                *weight = self.beside(weight, values)?;
+            }
+            if let Some(residual) = self.residual.get(i) {
+                *weight = D::add(&mut NoneTape, weight, residual)?;
             }
         }
         Ok(large)
+    }
+
+    /// A large weight and what stays constant beside it.
+    fn beside(&self, weight: &Matrix<D>, mut packed: &[f32]) -> Result<Matrix<D>> {
+        let mut values = weight.as_vec();
+        for run in beyond(&self.module().axes[0]) {
+            let (added, rest) = packed.split_at(run.len());
+            values[run].iter_mut().zip(added).for_each(|(value, added)| *value += added);
+            packed = rest;
+        }
+        tensor(weight.device(), values, *weight.shape())
     }
 
     /// From the gradients of the large weights to those of the factors.

@@ -96,7 +96,7 @@ fn guarantee(options: &LigoOptions, task: &Task) -> Result<Guarantee> {
         return nothing("its depth weights start with noise");
     }
     let widens = plan.factors.iter().any(|factor| matches!(factor, FactorPlan::Width(_)));
-    if options.fresh && widens {
+    if options.factors().fresh && widens {
         return nothing("new coordinates start at random");
     }
     // Copies of unequal numbers have another mean and another variance, which the norms see.

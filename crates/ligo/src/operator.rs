@@ -35,8 +35,8 @@ pub(crate) struct LigoLearner<D: Kernels> {
     pub(crate) factors: Parameters<D>,
     /// The small weights; those that are trained started there.
     small: Parameters<D>,
-    /// What is added to each large weight and stays constant.
-    constants: Vec<Option<Matrix<D>>>,
+    /// What stays constant beside each large weight, see [`start::fresh`]; of no weight, if there is nothing.
+    pub(crate) constants: Vec<Arc<Vec<f32>>>,
     large: Arc<[ParamSpec]>,
     /// What the start was drawn for, and from: it is drawn again when it is asked for.
     configs: (ModelConfig, ModelConfig),

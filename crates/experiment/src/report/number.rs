@@ -43,6 +43,14 @@ pub(super) fn loss(value: f64) -> String {
     format!("{value:.3}")
 }
 
+/// A ratio of any size, however little: `0.136`, `2.1e-5`.
+pub(super) fn ratio(value: f64) -> String {
+    match value.abs() {
+        size if size > 0.0 && size < 0.0005 => format!("{value:.1e}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
 /// A perplexity: four digits, more where it is larger.
 pub(super) fn perplexity(value: f64) -> String {
     if value < 100.0 { format!("{value:.2}") } else { format!("{value:.1}") }
@@ -146,6 +154,15 @@ mod tests {
             (3840.0, "1 h 04 min"),
         ] {
             assert_eq!(seconds(value), text);
+        }
+    }
+
+    #[test]
+    fn ratios_are_never_rounded_to_nothing() {
+        for (value, text) in
+            [(0.0, "0.000"), (2.13e-5, "2.1e-5"), (0.0005, "0.001"), (0.1364, "0.136"), (12.0, "12.000")]
+        {
+            assert_eq!(ratio(value), text);
         }
     }
 

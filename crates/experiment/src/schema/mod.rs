@@ -16,8 +16,8 @@ mod tree;
 mod tests;
 
 pub use error::ConfigError;
-pub use row::{AfterGrowth, MethodConfig, OptimiserState, StagedTraining};
 pub(crate) use row::ROW_KEYS;
+pub use row::{AfterGrowth, MethodConfig, OptimiserState, StagedTraining};
 
 use crate::checkpoint::SmallCheckpoint;
 use ligo_models::ModelConfig;

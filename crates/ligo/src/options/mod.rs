@@ -18,7 +18,7 @@ use serde::Deserialize;
 pub struct LigoOptions {
     /// Where the defaults of the other keys come from, see [`Preset`]: that of the method's name.
     pub preset: Preset,
-    /// Optimiser steps of the operator; left out: 100 (the paper's), or 40 if the large model trains for less than 2,000 steps.
+    /// Optimiser steps of the operator; left out: 100 (the paper's), or 20 if the large model trains for less than 2,000 steps.
     /// With 0 the operator stays at its start.
     pub steps: Option<u64>,
     /// Learning rate of the factors, above 0: 1e-3. 3e-3 is better if the small model is undertrained.
@@ -67,8 +67,10 @@ pub struct LigoOptions {
     /// large model three times over, for R and its moments.
     pub residual: bool,
     /// Whether the entries that no small weight covers are the map's *plus* the fresh values of a large model, which stay constant
-    /// while the map is learnt: false. With `width_start = "zero"` that is direct copy's start.
-    pub fresh: bool,
+    /// while the map is learnt; left out: true, or false where `width_start` divides copies, whose sums they would upset. Measured
+    /// on a small run, see the table of presets. With `width_start = "zero"` that is direct copy's start. It takes the memory of
+    /// those entries, and their part of a step: one addition each.
+    pub fresh: Option<bool>,
     /// Whether the small weights are trained together with the factors: false.
     pub tune_small: bool,
 }
@@ -98,7 +100,7 @@ impl Default for LigoOptions {
             depth_weights: DepthWeights::default(),
             bias_depth: BiasDepth::default(),
             residual: false,
-            fresh: false,
+            fresh: None,
             tune_small: false,
         }
     }
@@ -179,7 +181,7 @@ impl LigoOptions {
     /// How the operator is trained.
     pub(crate) fn training(&self, task: &Task) -> OperatorTraining {
         OperatorTraining {
-            steps: self.steps.unwrap_or(if task.steps < 2_000 { 40 } else { 100 }),
+            steps: self.steps.unwrap_or(if task.steps < 2_000 { 20 } else { 100 }),
             learning_rate: self.learning_rate,
             warmup_steps: self.warmup_steps,
             decay: self.schedule,
@@ -191,7 +193,8 @@ impl LigoOptions {
 
     /// The operator's own options.
     pub fn factors(&self) -> FactorOptions {
-        let implied = if self.width_start.divides() { Tying::Untied } else { Tying::Tied };
+        let divides = self.width_start.divides();
+        let implied = if divides { Tying::Untied } else { Tying::Tied };
         let [depth, residual, small] = self.own_rates().map(|(_, rate)| rate.map_or(1.0, |r| r / self.learning_rate));
         FactorOptions {
             width_form: self.width_form,
@@ -205,7 +208,7 @@ impl LigoOptions {
             depth_weights: self.depth_weights,
             bias_depth: self.bias_depth,
             residual: self.residual,
-            fresh: self.fresh,
+            fresh: self.fresh.unwrap_or(!divides),
             tune_small: self.tune_small,
             rates: Rates { depth, residual, small },
         }

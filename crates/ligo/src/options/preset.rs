@@ -20,6 +20,7 @@ impl Preset {
                 steps = 100
                 width_form = "free"
                 factors = "per-small-layer"
+                fresh = false
             },
             Self::LigoPublished => toml::toml! {
                 steps = 100
@@ -31,6 +32,7 @@ impl Preset {
                 depth_noise = 0.03
                 bias_depth = "own"
                 head_factor = true
+                fresh = false
             },
         }
     }

@@ -80,6 +80,8 @@ fn a_preset_sets_defaults_that_other_keys_override() {
     let paper = LigoOptions::parse(Preset::LigoPaper, &toml::Table::new()).unwrap();
     assert_eq!((paper.preset, paper.steps), (Preset::LigoPaper, Some(100)));
     assert_eq!((paper.width_form, paper.factors), (WidthForm::Free, Sharing::PerSmallLayer));
+    // Neither source has anything beside the map.
+    assert_eq!((paper.fresh, published.fresh), (Some(false), Some(false)));
 
     assert_eq!(parse("").unwrap(), LigoOptions::default());
 }
@@ -94,6 +96,22 @@ fn a_start_that_divides_unties_by_itself() {
         ("width_start = 'function-preserving'\ntying = 'scaled'", Tying::Scaled),
     ] {
         assert_eq!(parse(text).unwrap().factors().tying, expected, "{text}");
+    }
+}
+
+#[test]
+fn fresh_values_stand_beside_the_map_unless_it_divides_copies_or_a_key_says_otherwise() {
+    for (text, expected) in [
+        ("", true),
+        ("width_start = 'zero'", true),
+        ("fresh = false", false),
+        ("width_start = 'function-preserving'", false),
+        ("width_start = 'selection-normalised'", false),
+        ("width_start = 'function-preserving'\nfresh = true", true),
+        ("preset = 'ligo-paper'", false),
+        ("preset = 'ligo-published'\nfresh = true", true),
+    ] {
+        assert_eq!(parse(text).unwrap().factors().fresh, expected, "{text}");
     }
 }
 

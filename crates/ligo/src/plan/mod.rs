@@ -9,7 +9,7 @@ mod module;
 mod width;
 
 pub(crate) use factor::{FactorPlan, FactorStart, WidthFactor};
-pub(crate) use module::{DepthOrder, Map, ModulePlan, Piece, WidthOrder, extent};
+pub(crate) use module::{Axes, DepthOrder, Map, ModulePlan, Piece, WidthOrder, extent};
 
 use crate::options::{FactorOptions, Preset, Sharing, WidthStart};
 use ligo_growth::{GrowthError, Result, check_growth, check_head_dim};

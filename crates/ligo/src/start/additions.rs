@@ -1,47 +1,60 @@
 //! What stands beside the learnt map from the start: a large model's fresh values, constant, and R, which is learnt.
 
-use crate::maps::tensor;
-use crate::plan::{Piece, Plan};
+use crate::plan::{Axes, Piece, Plan, extent};
 use ligo_growth::{Growth, Result};
 use ligo_kernels::{Kernels, Matrix};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use std::ops::Range;
+use std::sync::Arc;
 
-/// For each large weight its fresh values where no small weight reaches, 0 elsewhere; nothing where one reaches everywhere.
-pub(crate) fn fresh<D: Kernels>(plan: &Plan, growth: &Growth<'_, D>) -> Result<Vec<Option<Matrix<D>>>> {
-    let mut fresh: Vec<Option<Matrix<D>>> =
+/// For each large weight its fresh values where no small weight reaches, packed in the order of [`beyond`]; empty where one reaches
+/// everywhere.
+pub(crate) fn fresh<D: Kernels>(plan: &Plan, growth: &Growth<'_, D>) -> Result<Vec<Arc<Vec<f32>>>> {
+    let mut packed: Vec<Arc<Vec<f32>>> = vec![Arc::default(); growth.large.specs().len()];
+    // Each whole weight goes as soon as it is packed.
+    let mut whole: Vec<Option<Matrix<D>>> =
         growth.large.fresh(growth.device, growth.seed)?.tensors().iter().cloned().map(Some).collect();
     for module in &plan.modules {
-        let axes = &module.axes[0];
-        let (rows, columns) = (reached(&axes.rows), reached(&axes.columns));
         for &large in &module.large {
-            let beyond = fresh[large].take().filter(|_| module.widens());
-            fresh[large] = match beyond {
-                None => None,
-                Some(whole) => {
-                    let mut values = whole.as_vec();
-                    for (row, _) in rows.iter().enumerate().filter(|(_, reached)| **reached) {
-                        let row = &mut values[row * columns.len()..][..columns.len()];
-                        row.iter_mut()
-                            .zip(&columns)
-                            .filter(|(_, reached)| **reached)
-                            .for_each(|(value, _)| *value = 0.0);
-                    }
-                    Some(tensor(growth.device, values, (rows.len(), columns.len()))?)
-                }
-            };
+            if let Some(whole) = whole[large].take().filter(|_| module.widens()) {
+                let values = whole.as_vec();
+                drop(whole);
+                let mut kept = Vec::with_capacity(beyond(&module.axes[0]).map(|run| run.len()).sum());
+                beyond(&module.axes[0]).for_each(|run| kept.extend_from_slice(&values[run]));
+                packed[large] = Arc::new(kept);
+            }
         }
     }
-    Ok(fresh)
+    Ok(packed)
 }
 
-/// For each large coordinate of an axis whether it is an old one.
-fn reached(axis: &[Piece]) -> Vec<bool> {
-    let piece = |piece: &Piece| {
+/// The places in a large weight that no old row and column share, as runs in the order of its values.
+pub(crate) fn beyond(axes: &Axes) -> impl Iterator<Item = Range<usize>> {
+    let (columns, new) = (extent(&axes.columns).1, new(&axes.columns));
+    // An old row is new in the new columns, a new row as a whole.
+    axes.rows
+        .iter()
+        .flat_map(|piece| {
+            let (small, large) = piece.sizes();
+            (0..large).map(move |row| row < small)
+        })
+        .enumerate()
+        .flat_map(move |(row, old)| {
+            let runs = if old { new.clone() } else { vec![0..columns] };
+            runs.into_iter().map(move |run| row * columns + run.start..row * columns + run.end)
+        })
+}
+
+/// The new coordinates of an axis, in runs.
+fn new(axis: &[Piece]) -> Vec<Range<usize>> {
+    let mut first = 0;
+    let run = |piece: &Piece| {
         let (small, large) = piece.sizes();
-        (0..large).map(move |i| i < small)
+        first += large;
+        first - (large - small)..first
     };
-    axis.iter().flat_map(piece).collect()
+    axis.iter().map(run).filter(|run| !run.is_empty()).collect()
 }
 
 /// R of large weight number `index`: U(−0.01, 0.01), from a stream of its own.

@@ -1,6 +1,6 @@
 //! What an expansion costs, against a count by hand.
 
-use super::{Pair, config};
+use super::{Pair, config, map_alone};
 use crate::LigoOperator;
 use crate::options::FactorOptions;
 use crate::plan::{DepthOrder, Plan, WidthOrder};
@@ -9,7 +9,7 @@ use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig};
 
 fn flops(pair: &Pair) -> ExpansionFlops {
-    LearnedOperator::<Cpu>::expansion_flops(&LigoOperator::default(), &pair.small, &pair.large).unwrap()
+    LearnedOperator::<Cpu>::expansion_flops(&LigoOperator { options: map_alone() }, &pair.small, &pair.large).unwrap()
 }
 
 /// GPT-2, one layer, 8 → 12 wide, MLP 32 → 48; vocabulary 13, 8 positions. A new coordinate costs 2 · d per line along it:
@@ -34,7 +34,7 @@ fn widening_one_layer_costs_what_a_count_by_hand_says() {
         backward: 1344.0 + 6144.0 + 2048.0 + 2.0 * 14336.0 + 1728.0,
     };
     assert_eq!(flops(&pair), kept);
-    let mut plan = (*pair.learner(&FactorOptions::default()).plan).clone();
+    let mut plan = (*pair.learner(&map_alone()).plan).clone();
     plan.modules.iter_mut().for_each(|module| module.kept = module.between() == 0);
     assert_eq!(plan.flops(), ExpansionFlops { backward: kept.backward + twice, ..kept });
 }
@@ -50,7 +50,7 @@ fn deepening_costs_one_multiply_add_for_each_pair_of_layers_and_value() {
 #[test]
 fn the_chosen_orders_are_the_cheapest_of_all() {
     let pair = Pair::new(config(Family::Bert, 2, 8, 2), config(Family::Bert, 4, 16, 4));
-    let mut plan = (*pair.learner(&FactorOptions::default()).plan).clone();
+    let mut plan = (*pair.learner(&map_alone()).plan).clone();
     let total = |flops: ExpansionFlops| flops.forward + flops.backward;
     let chosen = total(plan.flops());
     for width in [WidthOrder::RowsFirst, WidthOrder::ColumnsFirst] {
@@ -70,7 +70,7 @@ fn what_is_little_is_kept() {
         let config = ModelConfig { vocab_size: 50_257, ..config(Family::Gpt2, layers, hidden, heads) };
         Model::new(config).unwrap()
     };
-    let plan = |small: &Model, large: &Model| Plan::new(small, large, &FactorOptions::default()).unwrap();
+    let plan = |small: &Model, large: &Model| Plan::new(small, large, &map_alone()).unwrap();
     let bytes = |plan: &Plan, kept| {
         let modules = plan.modules.iter().filter(|module| module.kept == kept);
         4 * modules.map(|module| module.between()).sum::<usize>()
@@ -85,7 +85,7 @@ fn what_is_little_is_kept() {
 #[test]
 fn at_real_widths_layers_are_widened_before_they_are_mixed() {
     let pair = Pair::new(config(Family::Gpt2, 2, 64, 2), config(Family::Gpt2, 4, 128, 4));
-    let plan = pair.learner(&FactorOptions::default()).plan;
+    let plan = pair.learner(&map_alone()).plan;
     let module = |name: &str| {
         let position = pair.large.specs().iter().position(|spec| spec.name == name).unwrap();
         plan.modules.iter().find(|module| module.large.contains(&position)).unwrap()

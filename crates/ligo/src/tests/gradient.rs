@@ -1,6 +1,6 @@
 //! The gradient of the large model's loss in the factors, against central differences.
 
-use super::{Pair, batch, config, grouped};
+use super::{Pair, batch, config, grouped, map_alone};
 use crate::operator::LigoLearner;
 use crate::options::{BiasDepth, DepthWeights, FactorOptions, Rotary, Sharing, Tying, WidthForm, WidthStart};
 use crate::plan::DepthOrder;
@@ -76,7 +76,7 @@ fn check(pair: &Pair, learner: &mut LigoLearner<Cpu>, case: &str) {
 
 /// A start whose depth weights all count.
 fn noisy() -> FactorOptions {
-    FactorOptions { depth_noise: 0.3, ..FactorOptions::default() }
+    FactorOptions { depth_noise: 0.3, ..map_alone() }
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn growing_in_one_direction_only_has_factors_and_gradients_of_that_direction_onl
         let cases = [(config(family, 4, 8, 2), "w."), (config(family, 2, 12, 3), "B.")];
         for (large, prefix) in cases {
             let pair = Pair::new(config(family, 2, 8, 2), large);
-            let mut learner = pair.learner(&FactorOptions::default());
+            let mut learner = pair.learner(&map_alone());
             assert!(learner.factors().specs().iter().all(|spec| spec.name.starts_with(prefix)));
             check(&pair, &mut learner, &format!("{family} {prefix}"));
         }

@@ -67,7 +67,7 @@ fn recipe(options: &str, task: &Task) -> ligo_growth::Result<ligo_growth::Recipe
 
 #[test]
 fn the_recipe_learns_the_operator_for_longer_on_a_longer_run_and_then_trains_in_full() {
-    for (options, steps, expected) in [("", 1_999, 40), ("", 2_000, 100), ("steps = 7", 600, 7)] {
+    for (options, steps, expected) in [("", 1_999, 20), ("", 2_000, 100), ("steps = 7", 600, 7)] {
         let task = Task { small: config(Family::Gpt2, 2, 8, 2), large: config(Family::Gpt2, 4, 12, 3), steps };
         let recipe = recipe(options, &task).unwrap();
         assert_eq!(recipe.start, Start::Small);
@@ -115,7 +115,7 @@ fn the_presets_are_methods_of_their_own_with_the_training_of_their_sources() {
         ..ours.clone()
     };
     let cases: [(&dyn Method<Cpu>, _, _, _); 3] = [
-        (&Ligo, "ligo", OperatorTraining { steps: 40, ..ours.clone() }, ["Identity", "PerKind"]),
+        (&Ligo, "ligo", OperatorTraining { steps: 20, ..ours.clone() }, ["Identity", "PerKind"]),
         (&LigoPaper, "ligo-paper", ours, ["Free", "PerSmallLayer"]),
         (&LigoPublished, "ligo-published", code, ["Identity", "PerLargeLayer"]),
     ];
@@ -142,7 +142,7 @@ fn only_an_operator_that_stays_at_its_start_can_say_what_it_grows() {
     let cases = [
         ("", &deep, None),
         ("steps = 0", &deep, Some(layers())),
-        ("steps = 0", &both, Some(layers())),
+        ("steps = 0\nfresh = false", &both, Some(layers())),
         ("steps = 0\nfactors = 'per-large-layer'", &both, None),
         ("steps = 0\ndepth_noise = 0.1", &both, None),
         ("steps = 0\ndepth_start = 'interlace'", &deep, Some(Guarantee::Layers(vec![0, 0, 0, 1, 1]))),
@@ -150,7 +150,7 @@ fn only_an_operator_that_stays_at_its_start_can_say_what_it_grows() {
         ("steps = 0\ndepth_start = 'identity'", &both, None),
         ("steps = 0\nresidual = true", &deep, None),
         ("steps = 0\nfresh = true", &deep, Some(layers())),
-        ("steps = 0\nfresh = true", &both, None),
+        ("steps = 0", &both, None),
         (&format!("steps = 0\n{keep}"), &twice, Some(function())),
         (&format!("steps = 0\n{keep}"), &odd, Some(Guarantee::Layers(vec![0, 1]))),
         (&format!("steps = 0\n{keep}\ndepth_start = 'identity'"), &both, Some(function())),

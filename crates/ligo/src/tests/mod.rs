@@ -16,6 +16,11 @@ use ligo_growth::testing::config;
 use ligo_kernels::{Cpu, IGNORED};
 use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};
 
+/// The map of Eq. 8 and nothing beside it.
+fn map_alone() -> FactorOptions {
+    FactorOptions { fresh: false, ..FactorOptions::default() }
+}
+
 /// Two heads of 4 to each key/value head.
 fn grouped(family: Family, layers: usize, hidden: usize, heads: usize) -> ModelConfig {
     let config = config(family, layers, hidden, heads);

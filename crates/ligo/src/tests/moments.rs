@@ -1,6 +1,6 @@
 //! Optimiser moments grow by the factors and by their squares.
 
-use super::{Pair, config, difference, grouped};
+use super::{Pair, config, difference, grouped, map_alone};
 use crate::options::{FactorOptions, Tying, WidthStart};
 use ligo_growth::{GrowthError, Learner, Moments};
 use ligo_kernels::Cpu;
@@ -21,7 +21,7 @@ fn first_moments_grow_as_weights_do_and_what_is_added_has_none() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
         for tying in [Tying::Tied, Tying::Scaled, Tying::Untied] {
-            let plain = FactorOptions { tying, depth_noise: 0.3, ..FactorOptions::default() };
+            let plain = FactorOptions { tying, depth_noise: 0.3, ..map_alone() };
             let expected = pair.learner(&plain).materialise().unwrap();
             let added = FactorOptions { residual: true, fresh: true, tune_small: true, ..plain };
             for options in [plain, added] {
@@ -50,7 +50,7 @@ fn second_moments_grow_by_the_squares_of_the_factors() {
                 (WidthStart::SelectionNormalised, Tying::Scaled),
                 (WidthStart::FunctionPreserving, Tying::Untied),
             ] {
-                let learner = pair.learner(&FactorOptions { width_start, tying, ..FactorOptions::default() });
+                let learner = pair.learner(&FactorOptions { width_start, tying, ..map_alone() });
                 let grown = learner.grow_moments(&moments(&pair)).unwrap().unwrap();
                 let expected = learner.materialise().unwrap();
                 for ((spec, a), b) in expected.specs().iter().zip(expected.tensors()).zip(grown.second.tensors()) {
@@ -66,7 +66,7 @@ fn second_moments_grow_by_the_squares_of_the_factors() {
 #[test]
 fn a_bias_follows_the_squares_of_its_sums() {
     let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 12, 3));
-    let learner = pair.learner(&FactorOptions { depth_noise: 0.4, ..FactorOptions::default() });
+    let learner = pair.learner(&FactorOptions { depth_noise: 0.4, ..map_alone() });
     let grown = learner.grow_moments(&moments(&pair)).unwrap().unwrap();
     let factor = |name: &str| learner.factors.get(name).unwrap().as_vec();
     let (c, w) = (factor("B.embed"), factor("w.mlp.c_proj"));
@@ -90,7 +90,7 @@ fn a_bias_follows_the_squares_of_its_sums() {
 fn moments_of_another_model_are_refused() {
     let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 12, 3));
     let other = Pair::new(config(Family::Gpt2, 1, 8, 2), config(Family::Gpt2, 2, 12, 3));
-    let learner = pair.learner(&FactorOptions::default());
+    let learner = pair.learner(&map_alone());
     let second = |second: &Parameters<Cpu>| Moments { second: second.clone(), ..moments(&pair) };
     let error = learner.grow_moments(&second(&other.parameters)).unwrap_err();
     assert!(matches!(error, GrowthError::Map { what, .. } if what == "the second moments"));

@@ -1,6 +1,6 @@
 //! The same operator in another form or another order gives the same weights.
 
-use super::{Pair, config, difference};
+use super::{Pair, config, difference, map_alone};
 use crate::options::{FactorOptions, WidthForm};
 use crate::plan::{DepthOrder, WidthOrder};
 use ligo_growth::Learner;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 fn a_free_factor_with_the_identity_on_top_equals_the_identity_form() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
-        let free = FactorOptions { width_form: WidthForm::Free, ..FactorOptions::default() };
-        let identity = pair.learner(&FactorOptions::default()).materialise().unwrap();
+        let free = FactorOptions { width_form: WidthForm::Free, ..map_alone() };
+        let identity = pair.learner(&map_alone()).materialise().unwrap();
         let free = pair.learner(&free).materialise().unwrap();
         for ((spec, a), b) in identity.specs().iter().zip(identity.tensors()).zip(free.tensors()) {
             assert!(difference(&a.as_vec(), &b.as_vec()) < 1e-6, "{}", spec.name);
@@ -24,7 +24,7 @@ fn a_free_factor_with_the_identity_on_top_equals_the_identity_form() {
 fn every_order_of_rows_columns_and_layers_gives_the_same_weights() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 3, 12, 3));
-        let options = FactorOptions { depth_noise: 0.5, ..FactorOptions::default() };
+        let options = FactorOptions { depth_noise: 0.5, ..map_alone() };
         let mut learner = pair.learner(&options);
         let chosen = learner.materialise().unwrap();
         for width in [WidthOrder::RowsFirst, WidthOrder::ColumnsFirst] {

@@ -1,6 +1,6 @@
 //! Proposition 1 (PAPER.md 1.6): stacking, interpolation and Net2Net are special cases of the operator.
 
-use super::{Pair, batch, config, difference, grouped};
+use super::{Pair, batch, config, difference, grouped, map_alone};
 use crate::options::{DepthStart, FactorOptions, Rotary, Tying, WidthForm};
 use crate::plan::FactorPlan;
 use ligo_growth::{DepthMap, Expansion, GrowthOperator, Learner, LinearGrowth, SpaceMap, WidthMap};
@@ -18,7 +18,7 @@ fn assert_same(operator: &Parameters<Cpu>, expected: &Parameters<Cpu>) {
 fn with_stacked_depth_weights_it_is_stackbert_bit_for_bit() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 6, 8, 2));
-        let grown = pair.learner(&FactorOptions::default()).materialise().unwrap();
+        let grown = pair.learner(&map_alone()).materialise().unwrap();
         let stack = LinearGrowth { width: WidthMap::keep(), depth: DepthMap::stack(2, 6) };
         assert_same(&grown, &stack.grow(&pair.growth()).unwrap());
         for (spec, tensor) in grown.specs().iter().zip(grown.tensors()) {
@@ -32,7 +32,7 @@ fn with_stacked_depth_weights_it_is_stackbert_bit_for_bit() {
 fn with_interlaced_depth_weights_it_is_interpolation_bit_for_bit() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 6, 8, 2));
-        let options = FactorOptions { depth_start: DepthStart::Interlace, ..FactorOptions::default() };
+        let options = FactorOptions { depth_start: DepthStart::Interlace, ..map_alone() };
         let grown = pair.learner(&options).materialise().unwrap();
         for (spec, tensor) in grown.specs().iter().zip(grown.tensors()) {
             let source = spec.module.replace("{}", &spec.layer.map_or(0, |i| i / 3).to_string());
@@ -56,7 +56,7 @@ fn net2net(pair: &Pair) -> WidthMap {
 /// Every axis has a whole matrix of its own.
 fn own_matrices() -> FactorOptions {
     let (width_form, tying, rotary) = (WidthForm::Free, Tying::Untied, Rotary::Dense);
-    FactorOptions { width_form, tying, rotary, ..FactorOptions::default() }
+    FactorOptions { width_form, tying, rotary, ..map_alone() }
 }
 
 /// The matrix `[D, d]` of a selection.
@@ -135,7 +135,7 @@ fn with_shared_values_its_net2net_keeps_the_function_too() {
 fn with_shared_values_it_starts_as_the_fixed_operator_of_the_same_maps() {
     for family in [Family::Llama, Family::Qwen3] {
         let pair = Pair::new(grouped(family, 2, 8, 4), grouped(family, 4, 16, 8));
-        let learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..FactorOptions::default() });
+        let learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..map_alone() });
         let names: Vec<&str> = learner.factors.specs().iter().map(|spec| spec.name.as_str()).collect();
         let width = WidthMap::per_space(pair.small.config(), pair.large.config(), |space, small, large| {
             let name = format!("B.{}", format!("{:?}", space.kind()).to_lowercase());
@@ -174,7 +174,7 @@ fn its_net2net_is_the_formula_entry_by_entry() {
 fn a_tied_selection_in_width_and_a_stack_in_depth_are_the_fixed_operator_of_the_same_maps() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 4, 12, 3));
-        let mut learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..FactorOptions::default() });
+        let mut learner = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..map_alone() });
         let plan = learner.plan.clone();
         for (factor, tensor) in plan.factors.iter().zip(learner.factors_mut().tensors_mut()) {
             if let FactorPlan::Width(factor) = factor {

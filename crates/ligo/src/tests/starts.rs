@@ -1,6 +1,6 @@
 //! The starts that are a known operator, and the choices that must not change the start.
 
-use super::{Pair, batch, config, difference, grouped};
+use super::{Pair, batch, config, difference, grouped, map_alone};
 use crate::options::{DepthStart, FactorOptions, Rotary, Sharing, Tying, WidthForm, WidthStart};
 use crate::plan::FactorPlan;
 use ligo_growth::{DepthMap, Expansion, GrowthError, GrowthOperator, Learner, LinearGrowth, SpaceMap, WidthMap};
@@ -40,7 +40,7 @@ fn keeps_its_function(pair: &Pair, options: &FactorOptions) {
 fn a_zero_start_beside_fresh_values_is_direct_copy() {
     for [small, _, _, large] in kinds() {
         let pair = Pair::new(small.clone(), large.clone());
-        let options = FactorOptions { width_start: WidthStart::Zero, fresh: true, ..FactorOptions::default() };
+        let options = FactorOptions { width_start: WidthStart::Zero, fresh: true, ..map_alone() };
         let width =
             WidthMap::per_space(&small, &large, |_, small, large| Ok(SpaceMap::tied(Expansion::pad(small, large))));
         let pad = LinearGrowth { width: width.unwrap(), depth: DepthMap::stack(2, 4) }.grow(&pair.growth()).unwrap();
@@ -51,6 +51,49 @@ fn a_zero_start_beside_fresh_values_is_direct_copy() {
     }
 }
 
+/// Bit for bit what adding whole matrices, 0 where something old reaches, would be. Where nothing old reaches, a zero start shows
+/// what is beside it.
+#[test]
+fn fresh_values_are_added_where_nothing_old_reaches_and_nowhere_else() {
+    for [small, wider, _, both] in kinds() {
+        for large in [wider, both] {
+            let pair = Pair::new(small.clone(), large);
+            let grown = |width_start, fresh| {
+                let options = FactorOptions { width_start, fresh, depth_noise: 0.2, ..map_alone() };
+                let grown = pair.learner(&options).materialise().unwrap();
+                grown.tensors().iter().map(|tensor| tensor.as_vec()).collect::<Vec<_>>()
+            };
+            let (zero, beside_zero) = (grown(WidthStart::Zero, false), grown(WidthStart::Zero, true));
+            let (random, beside) = (grown(WidthStart::Random, false), grown(WidthStart::Random, true));
+            for (i, spec) in pair.large.specs().iter().enumerate() {
+                let added = beside_zero[i].iter().zip(&zero).map(|(with, without)| with - without);
+                let expected: Vec<f32> = random[i].iter().zip(added).map(|(value, added)| value + added).collect();
+                assert_eq!(beside[i], expected, "{} {}", small.family, spec.name);
+            }
+        }
+    }
+}
+
+/// GPT-2, 8 → 12 wide, MLP 32 → 48.
+#[test]
+fn of_fresh_values_no_more_is_held_than_is_added() {
+    let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 12, 3));
+    let held = pair.learner(&FactorOptions { fresh: true, ..map_alone() }).constants;
+    for (spec, held) in pair.large.specs().iter().zip(&held) {
+        let expected = match spec.name.rsplit("h.1.").next().unwrap_or_default() {
+            "transformer.wte.weight" => 13 * 4,
+            "attn.c_attn.weight" => 12 * 36 - 8 * 24,
+            "attn.c_attn.bias" => 12,
+            "mlp.c_fc.weight" => 12 * 48 - 8 * 32,
+            "ln_1.weight" => 4,
+            _ => continue,
+        };
+        assert_eq!(held.len(), expected, "{}", spec.name);
+    }
+    let deeper = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 8, 2));
+    assert!(deeper.learner(&FactorOptions::default()).constants.iter().all(|held| held.is_empty()));
+}
+
 #[test]
 fn a_function_preserving_start_keeps_the_function_of_every_family_however_factors_are_shared() {
     for [small, large, ..] in kinds() {
@@ -59,7 +102,7 @@ fn a_function_preserving_start_keeps_the_function_of_every_family_however_factor
         for (sharing, tying) in sharings.into_iter().flat_map(|s| [(s, Tying::Untied), (s, Tying::Scaled)]) {
             for (rotary, head_factor) in [(Rotary::WholeHeads, true), (Rotary::Dense, false)] {
                 let width_start = WidthStart::FunctionPreserving;
-                let options = FactorOptions { width_start, tying, sharing, rotary, head_factor, ..Default::default() };
+                let options = FactorOptions { width_start, tying, sharing, rotary, head_factor, ..map_alone() };
                 keeps_its_function(&pair, &options);
             }
         }
@@ -69,7 +112,7 @@ fn a_function_preserving_start_keeps_the_function_of_every_family_however_factor
 #[test]
 fn an_identity_start_in_depth_keeps_the_function_of_pre_norm_models() {
     for [small, _, deeper, both] in kinds() {
-        let identity = FactorOptions { depth_start: DepthStart::Identity, ..Default::default() };
+        let identity = FactorOptions { depth_start: DepthStart::Identity, ..map_alone() };
         let pair = Pair::new(small.clone(), deeper);
         if pair.large.is_post_norm() {
             // The first layers are themselves, the others copy the last one but for what they add to the residual stream.
@@ -93,7 +136,7 @@ fn an_identity_start_in_depth_keeps_the_function_of_pre_norm_models() {
 fn a_normalised_selection_divides_what_reads_the_copies_by_their_number() {
     for family in Family::ALL {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 2, 12, 3));
-        let start = FactorOptions { width_start: WidthStart::SelectionNormalised, ..Default::default() };
+        let start = FactorOptions { width_start: WidthStart::SelectionNormalised, ..map_alone() };
         let untied = pair.learner(&FactorOptions { tying: Tying::Untied, ..start });
         let factor = |name: &str| {
             let i = untied.plan.specs.iter().position(|spec| spec.name == name).unwrap();
@@ -119,11 +162,11 @@ fn factors_of_their_own_start_the_same_weights_where_they_start_equal() {
         let case = small.family.name();
         let pair = Pair::new(small, large);
         let grown = |options: &FactorOptions| pair.learner(options).materialise().unwrap();
-        let tied = grown(&FactorOptions::default());
-        assert_near(&tied, &grown(&FactorOptions { tying: Tying::Scaled, ..Default::default() }), case);
-        assert_near(&tied, &grown(&FactorOptions { tune_small: true, ..Default::default() }), case);
+        let tied = grown(&map_alone());
+        assert_near(&tied, &grown(&FactorOptions { tying: Tying::Scaled, ..map_alone() }), case);
+        assert_near(&tied, &grown(&FactorOptions { tune_small: true, ..map_alone() }), case);
         // A zero start draws nothing, so that all layers' factors are equal.
-        let zero = FactorOptions { width_start: WidthStart::Zero, depth_noise: 0.2, ..Default::default() };
+        let zero = FactorOptions { width_start: WidthStart::Zero, depth_noise: 0.2, ..map_alone() };
         let expected = grown(&zero);
         for sharing in [Sharing::PerSmallLayer, Sharing::PerLargeLayer] {
             assert_near(&expected, &grown(&FactorOptions { sharing, ..zero }), case);
@@ -136,7 +179,7 @@ fn factors_of_their_own_start_the_same_weights_where_they_start_equal() {
 fn factors_of_each_layer_follow_their_formula() {
     let pair = Pair::new(config(Family::Bert, 2, 8, 2), config(Family::Bert, 3, 12, 3));
     for sharing in [Sharing::PerSmallLayer, Sharing::PerLargeLayer] {
-        let options = FactorOptions { sharing, width_form: WidthForm::Free, depth_noise: 0.5, ..Default::default() };
+        let options = FactorOptions { sharing, width_form: WidthForm::Free, depth_noise: 0.5, ..map_alone() };
         let learner = pair.learner(&options);
         let factor = |name: &str| learner.factors.get(name).unwrap().as_vec();
         let (embed, w) = (factor("B.embed"), factor("w.intermediate.dense"));
@@ -167,7 +210,7 @@ fn factors_of_each_layer_follow_their_formula() {
 fn under_rotary_positions_queries_and_keys_grow_by_whole_heads_and_groups_stay_together() {
     for family in Family::ALL.into_iter().filter(|family| family.is_llama_style()) {
         let pair = Pair::new(grouped(family, 2, 8, 4), grouped(family, 2, 12, 6));
-        let whole = pair.learner(&FactorOptions::default());
+        let whole = pair.learner(&map_alone());
         let shape = |name: &str| whole.factors.specs().iter().find(|spec| spec.name == name).unwrap().shape.clone();
         // Four query heads on two key heads become six on three.
         assert_eq!((shape("B.query"), shape("B.key"), shape("B.value")), (vec![2, 4], vec![1, 2], vec![4, 8]));
@@ -177,7 +220,7 @@ fn under_rotary_positions_queries_and_keys_grow_by_whole_heads_and_groups_stay_t
         assert_eq!(m, [k[0], 0.0, k[1], 0.0, 0.0, k[0], 0.0, k[1]]);
 
         // The same, written out as M ⊗ I.
-        let mut dense = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..Default::default() });
+        let mut dense = pair.learner(&FactorOptions { rotary: Rotary::Dense, ..map_alone() });
         let names: Vec<String> = dense.factors.specs().iter().map(|spec| spec.name.clone()).collect();
         for (name, tensor) in names.iter().zip(dense.factors_mut().tensors_mut()) {
             let written = match name.as_str() {
@@ -202,7 +245,7 @@ fn under_rotary_positions_queries_and_keys_grow_by_whole_heads_and_groups_stay_t
 fn more_and_shorter_heads_of_the_same_width_start_with_the_same_weights() {
     for family in Family::ALL.into_iter().filter(|family| !family.is_llama_style()) {
         let pair = Pair::new(config(family, 2, 8, 2), config(family, 2, 8, 4));
-        let learner = pair.learner(&FactorOptions::default());
+        let learner = pair.learner(&map_alone());
         let specs = learner.factors.specs();
         let square = specs.iter().filter(|spec| !spec.name.ends_with("heads"));
         assert!(square.clone().count() >= 3 && square.clone().all(|spec| spec.shape == [8, 8]), "{specs:?}");
@@ -218,9 +261,9 @@ fn more_and_shorter_heads_of_the_same_width_start_with_the_same_weights() {
 #[test]
 fn additions_to_the_large_weights_start_small_and_constants_only_where_nothing_old_reaches() {
     let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 12, 3));
-    let plain = pair.learner(&FactorOptions::default()).materialise().unwrap();
-    let residual = pair.learner(&FactorOptions { residual: true, ..Default::default() }).materialise().unwrap();
-    let fresh = pair.learner(&FactorOptions { fresh: true, ..Default::default() }).materialise().unwrap();
+    let plain = pair.learner(&map_alone()).materialise().unwrap();
+    let residual = pair.learner(&FactorOptions { residual: true, ..map_alone() }).materialise().unwrap();
+    let fresh = pair.learner(&FactorOptions { fresh: true, ..map_alone() }).materialise().unwrap();
     let of_large = pair.large.fresh(&pair.device, pair.growth().seed).unwrap();
     for (i, spec) in plain.specs().iter().enumerate() {
         let at = |set: &Parameters<Cpu>| set.tensors()[i].as_vec();
@@ -240,8 +283,7 @@ fn additions_to_the_large_weights_start_small_and_constants_only_where_nothing_o
 fn each_factor_has_the_rate_of_its_kind() {
     let pair = Pair::new(config(Family::Gpt2, 2, 8, 2), config(Family::Gpt2, 3, 12, 3));
     let rates = crate::Rates { depth: 2.0, residual: 0.5, small: 0.25 };
-    let options =
-        FactorOptions { tying: Tying::Scaled, residual: true, tune_small: true, rates, ..FactorOptions::default() };
+    let options = FactorOptions { tying: Tying::Scaled, residual: true, tune_small: true, rates, ..map_alone() };
     let learner = pair.learner(&options);
     for (spec, rate) in learner.factors.specs().iter().zip(learner.rates()) {
         let expected = match spec.name.split('.').next() {
@@ -263,7 +305,7 @@ fn what_cannot_start_is_refused_by_the_name_of_its_key() {
     let refused = |options: FactorOptions, pair: &Pair| {
         crate::operator::LigoLearner::start(&options, &pair.growth()).unwrap_err()
     };
-    let tied = FactorOptions { width_start: WidthStart::FunctionPreserving, ..Default::default() };
+    let tied = FactorOptions { width_start: WidthStart::FunctionPreserving, ..map_alone() };
     assert!(matches!(refused(tied, &pair), GrowthError::Option { option, .. } if option == "tying"));
 
     // Heads of 4 cannot be copied whole into heads of 6.

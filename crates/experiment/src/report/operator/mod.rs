@@ -140,7 +140,7 @@ fn lines(operator: &Operator<'_>) -> Vec<[String; 5]> {
             let most = of_kind().map(|other| other.moved).fold(0.0, f64::max);
             let name = format!("{}, {} tensors", kind(factor), of_kind().count());
             let none = || number::NONE.to_owned();
-            lines.push([name, format!("at most {}", number::loss(most)), none(), none(), none()]);
+            lines.push([name, format!("at most {}", number::ratio(most)), none(), none(), none()]);
         }
     }
     lines
@@ -149,10 +149,10 @@ fn lines(operator: &Operator<'_>) -> Vec<[String; 5]> {
 /// A factor's line in the table.
 fn cells(factor: &FactorDiagnostics) -> [String; 5] {
     let values = &factor.singular_values;
-    let value = |value: Option<&f64>| value.map_or_else(|| number::NONE.into(), |value| number::loss(*value));
+    let value = |value: Option<&f64>| value.map_or_else(|| number::NONE.into(), |value| number::ratio(*value));
     let rank = match values.len() {
         0 => number::NONE.into(),
         all => format!("{:.1} of {all}", factor.effective_rank),
     };
-    [factor.name.clone(), number::loss(factor.moved), rank, value(values.first()), value(values.last())]
+    [factor.name.clone(), number::ratio(factor.moved), rank, value(values.first()), value(values.last())]
 }

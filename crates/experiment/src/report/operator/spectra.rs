@@ -182,7 +182,7 @@ fn path(values: &[f64], frame: &Frame) -> String {
     let mut path = String::new();
     for point in 0..=points {
         // The first and the last are always there.
-        let at = if points == 0 { 0 } else { point * last / points };
+        let at = (point * last).checked_div(points).unwrap_or(0);
         let Some(value) = values.get(at).filter(|value| value.is_finite()) else { continue };
         let share = if last == 0 { 0.0 } else { at as f64 / last as f64 };
         let command = if path.is_empty() { 'M' } else { 'L' };
