@@ -41,7 +41,7 @@ pub(crate) fn beyond(axes: &Axes) -> impl Iterator<Item = Range<usize>> {
         })
         .enumerate()
         .flat_map(move |(row, old)| {
-            let runs = if old { new.clone() } else { vec![0..columns] };
+            let runs = if old { new.clone() } else { std::iter::once(0..columns).collect() };
             runs.into_iter().map(move |run| row * columns + run.start..row * columns + run.end)
         })
 }

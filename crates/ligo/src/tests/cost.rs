@@ -2,7 +2,6 @@
 
 use super::{Pair, config, map_alone};
 use crate::LigoOperator;
-use crate::options::FactorOptions;
 use crate::plan::{DepthOrder, Plan, WidthOrder};
 use ligo_growth::{ExpansionFlops, LearnedOperator};
 use ligo_kernels::Cpu;

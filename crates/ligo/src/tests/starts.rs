@@ -66,7 +66,7 @@ fn fresh_values_are_added_where_nothing_old_reaches_and_nowhere_else() {
             let (zero, beside_zero) = (grown(WidthStart::Zero, false), grown(WidthStart::Zero, true));
             let (random, beside) = (grown(WidthStart::Random, false), grown(WidthStart::Random, true));
             for (i, spec) in pair.large.specs().iter().enumerate() {
-                let added = beside_zero[i].iter().zip(&zero).map(|(with, without)| with - without);
+                let added = beside_zero[i].iter().zip(&zero[i]).map(|(with, without)| with - without);
                 let expected: Vec<f32> = random[i].iter().zip(added).map(|(value, added)| value + added).collect();
                 assert_eq!(beside[i], expected, "{} {}", small.family, spec.name);
             }
