@@ -55,8 +55,8 @@
 //!
 //! # Adding a method
 //!
-//! Make a crate under `crates/baselines`, take `direct-copy` as the pattern, and implement [`Method`]: read the options with
-//! [`parse_options`], check the sizes with [`check_growth`], return the stages. Then name it in the registry of
+//! `cargo xtask new baseline <name>` makes a crate under `crates/baselines` that works as it is: a [`Method`] that reads its options with
+//! [`parse_options`], checks the sizes with [`check_growth`] and returns the stages, an operator, and its line in the registry of
 //! `ligo-experiment`. The trainer charges, resumes and reports it like every other method.
 
 mod axis;

@@ -24,6 +24,9 @@ const WORKSPACE: &str = "Cargo.toml";
 const DEPENDENCIES: &str = "crates/experiment/Cargo.toml";
 const REGISTRY: &str = "crates/experiment/src/registry.rs";
 
+/// The files that have a line for each method.
+pub(crate) const LISTS: [&str; 3] = [WORKSPACE, DEPENDENCIES, REGISTRY];
+
 /// Whether a type of that name would hide one that the template uses.
 pub(super) fn means_something(type_name: &str) -> bool {
     let code = CRATE.iter().flat_map(|(_, text)| text.lines()).filter(|line| !line.trim_start().starts_with("//"));
@@ -64,7 +67,7 @@ impl Baseline {
             bail!("{} exists already; give the new baseline another name", directory.display());
         }
         let known = methods::<Cpu>().iter().any(|method| method.name() == name.to_string());
-        let [workspace, dependencies, registry] = [WORKSPACE, DEPENDENCIES, REGISTRY].map(|path| read(root, path));
+        let [workspace, dependencies, registry] = LISTS.map(|path| read(root, path));
         let (workspace, dependencies, registry) = (workspace?, dependencies?, registry?);
         ensure!(
             !known && !registry.contains(&format!("{library}::")),

@@ -7,6 +7,8 @@ mod baseline;
 mod lines;
 mod name;
 
+pub(crate) use baseline::LISTS;
+
 use crate::flags::New;
 use crate::output::{note, say};
 use crate::workspace;

@@ -26,7 +26,8 @@ pub(super) fn checks() -> Result<Vec<Check>> {
     let commands = commands(&readme).with_context(|| format!("{}", path.display()))?;
     let scratch = root.join(SCRATCH);
     let copy = scratch.join("workspace");
-    copy_workspace(&root, &copy)?;
+    let name = commands.iter().find_map(|command| command.strip_prefix("cargo xtask new baseline "));
+    copy_workspace(&root, &copy, name.context("README.md: expected a command `cargo xtask new baseline …`")?)?;
 
     let package = commands.iter().find_map(|command| command.strip_prefix("cargo test -p "));
     let package = package.context("README.md: expected a command `cargo test -p …` that tests the new crate")?;
@@ -87,16 +88,16 @@ fn build_directory(root: &Path) -> PathBuf {
 }
 
 /// Copies every file that git knows or would add, as it is now and as old as it is, so that cargo builds only what has changed
-/// since the last time.
-fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
+/// since the last time. What someone who followed the chapter has of the baseline `name` is left out: it is to be made.
+fn copy_workspace(root: &Path, copy: &Path, name: &str) -> Result<()> {
     let at = |path: &Path| format!("{}: cannot be copied", path.display());
     if copy.exists() {
         fs::remove_dir_all(copy).with_context(|| format!("{}: cannot be removed", copy.display()))?;
     }
-    for name in tracked(root)? {
-        let (from, to) = (root.join(&name), copy.join(&name));
+    for path in tracked(root)? {
+        let (from, to) = (root.join(&path), copy.join(&path));
         // One that was deleted and not committed yet is none, nor is a link.
-        if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
+        if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) || belongs_to(&path, name) {
             continue;
         }
         fs::create_dir_all(to.parent().unwrap_or(copy)).with_context(|| at(&from))?;
@@ -105,10 +106,32 @@ fn copy_workspace(root: &Path, copy: &Path) -> Result<()> {
         let set = age.and_then(|age| File::options().write(true).open(&to)?.set_modified(age));
         set.with_context(|| at(&from))?;
     }
+    for path in crate::new::LISTS {
+        let path = copy.join(path);
+        let text = fs::read_to_string(&path).with_context(|| at(&path))?;
+        if let Some(text) = without(&text, name) {
+            fs::write(&path, text).with_context(|| at(&path))?;
+        }
+    }
     let manifest = copy.join("Cargo.toml");
     let text = fs::read_to_string(&manifest).with_context(|| at(&manifest))?;
-    fs::write(&manifest, another_version(&text).with_context(|| format!("{}", manifest.display()))?)?;
-    Ok(())
+    let text = another_version(&text).with_context(|| format!("{}", manifest.display()))?;
+    fs::write(&manifest, text).with_context(|| at(&manifest))
+}
+
+/// Whether a file, relative to the workspace, is of the baseline `name` alone.
+fn belongs_to(path: &Path, name: &str) -> bool {
+    path.starts_with(Path::new("crates/baselines").join(name))
+        || path == Path::new("experiments").join(format!("{name}.toml"))
+}
+
+/// A list of methods or crates without the baseline `name`; none if it does not have it.
+fn without(text: &str, name: &str) -> Option<String> {
+    let [key, inherited] = [" =", ".workspace"].map(|end| format!("ligo-{name}{end}"));
+    let library = format!("ligo_{}::", name.replace('-', "_"));
+    let is_other = |line: &&str| !line.starts_with(&key) && !line.starts_with(&inherited) && !line.contains(&library);
+    let others: String = text.lines().filter(is_other).flat_map(|line| [line, "\n"]).collect();
+    (others.len() < text.len()).then_some(others)
 }
 
 /// The files that git knows, and those that it would add.
@@ -176,5 +199,21 @@ mod tests {
         assert_eq!(after.replace(SUFFIX, ""), before);
         assert_eq!(copy.len(), manifest.len() + SUFFIX.len());
         assert!(another_version("[workspace]\nversion = \"1\"\n").is_err());
+    }
+
+    #[test]
+    fn a_baseline_of_that_name_is_left_out_of_the_copy() {
+        for (path, expected) in [
+            ("crates/baselines/noisy-copy/src/lib.rs", true),
+            ("experiments/noisy-copy.toml", true),
+            ("crates/baselines/noisy-copy-2/src/lib.rs", false),
+            ("experiments/noisy.toml", false),
+        ] {
+            assert_eq!(belongs_to(Path::new(path), "noisy-copy"), expected, "{path}");
+        }
+        let lists = "ligo-noisy-copy = { path = \"…\" }\nligo-noisy-copy-2 = 1\nligo-noisy-copy.workspace = true\n        \
+                     Box::new(ligo_noisy_copy::NoisyCopy),\n        Box::new(ligo::Ligo),\n";
+        assert_eq!(without(lists, "noisy-copy").unwrap(), "ligo-noisy-copy-2 = 1\n        Box::new(ligo::Ligo),\n");
+        assert_eq!(without(lists, "another"), None);
     }
 }

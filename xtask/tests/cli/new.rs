@@ -40,15 +40,15 @@ impl Workspace {
 #[test]
 fn a_new_baseline_says_what_was_written_and_what_to_do_next() {
     let workspace = Workspace::new();
-    let output = workspace.new_baseline("noisy-copy");
+    let output = workspace.new_baseline("made-by-a-test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout).trim_end(), @r#"
     written:
-      crates/baselines/noisy-copy/Cargo.toml
-      crates/baselines/noisy-copy/README.md
-      crates/baselines/noisy-copy/src/lib.rs
-      crates/baselines/noisy-copy/src/tests.rs
-      experiments/noisy-copy.toml
+      crates/baselines/made-by-a-test/Cargo.toml
+      crates/baselines/made-by-a-test/README.md
+      crates/baselines/made-by-a-test/src/lib.rs
+      crates/baselines/made-by-a-test/src/tests.rs
+      experiments/made-by-a-test.toml
 
     a line added in:
       Cargo.toml
@@ -57,25 +57,27 @@ fn a_new_baseline_says_what_was_written_and_what_to_do_next() {
 
     It works as it is: it copies in turn and repeats layers, until src/lib.rs says something better.
 
-      cargo test -p ligo-noisy-copy
-      cargo xtask run noisy-copy
+      cargo test -p ligo-made-by-a-test
+      cargo xtask run made-by-a-test
 
     In any experiment it is a row:
 
       [[methods]]
-      method = "noisy-copy"
+      method = "made-by-a-test"
 
     Commit Cargo.lock with it: `cargo xtask test` asks for --locked.
     "#);
     // Cargo cannot read this workspace, which lacks nearly everything: told, and no reason to fail.
     let note = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(note.starts_with("Cargo.lock does not know ligo-noisy-copy yet ("), "{note}");
+    assert!(note.starts_with("Cargo.lock does not know ligo-made-by-a-test yet ("), "{note}");
 
     assert!(
-        workspace.read("crates/experiment/src/registry.rs").contains("Box::new(ligo_noisy_copy::NoisyCopy),\n    ]")
+        workspace
+            .read("crates/experiment/src/registry.rs")
+            .contains("Box::new(ligo_made_by_a_test::MadeByATest),\n    ]")
     );
-    assert!(workspace.read("crates/baselines/noisy-copy/src/lib.rs").contains("pub struct NoisyCopy;"));
-    assert!(workspace.read("experiments/noisy-copy.toml").contains("method = \"noisy-copy\""));
+    assert!(workspace.read("crates/baselines/made-by-a-test/src/lib.rs").contains("pub struct MadeByATest;"));
+    assert!(workspace.read("experiments/made-by-a-test.toml").contains("method = \"made-by-a-test\""));
 }
 
 #[test]

@@ -14,7 +14,7 @@
 //! channels disturb the norms), and nothing is duplicated either.
 //!
 //! It is the simplest of all methods, named as a baseline by LiGO's width ablation (PAPER.md section 4, item 7, where the fill is
-//! not specified), and on small runs at a high rate the one to beat. As a crate it is also the pattern for a method of your own:
+//! not specified), and on small runs at a high rate the one to beat. As a crate it is also the shortest to read before writing one:
 //! an operator that implements [`GrowthOperator`], and a [`Method`] that puts it into a recipe.
 //!
 //! ```

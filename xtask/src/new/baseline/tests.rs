@@ -4,11 +4,14 @@ use super::*;
 use std::collections::BTreeMap;
 use std::process::Command;
 
+/// A name that the workspace does not have.
+const NEW: &str = "made-by-a-test";
+
 /// A workspace with nothing but what lists the methods.
 fn workspace() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let real = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for path in [WORKSPACE, DEPENDENCIES, REGISTRY] {
+    for path in LISTS {
         write(&root.path().join(path), &fs::read_to_string(real.join(path)).unwrap()).unwrap();
     }
     for directory in ["crates/baselines", "experiments"] {
@@ -43,12 +46,12 @@ fn name(text: &str) -> Name {
 fn a_new_baseline_is_a_crate_an_experiment_and_three_lines() {
     let root = workspace();
     let before = files(root.path());
-    Baseline::plan(root.path(), &name("noisy-copy")).unwrap().write().unwrap();
+    Baseline::plan(root.path(), &name(NEW)).unwrap().write().unwrap();
     let mut after = files(root.path());
     for (path, line) in [
-        (WORKSPACE, "ligo-noisy-copy = { path = \"crates/baselines/noisy-copy\" }"),
-        (DEPENDENCIES, "ligo-noisy-copy.workspace = true"),
-        (REGISTRY, "        Box::new(ligo_noisy_copy::NoisyCopy),"),
+        (WORKSPACE, "ligo-made-by-a-test = { path = \"crates/baselines/made-by-a-test\" }"),
+        (DEPENDENCIES, "ligo-made-by-a-test.workspace = true"),
+        (REGISTRY, "        Box::new(ligo_made_by_a_test::MadeByATest),"),
     ] {
         let text = after.remove(Path::new(path)).unwrap();
         assert_eq!(text.replace(&format!("{line}\n"), ""), before[Path::new(path)], "{path}");
@@ -58,11 +61,11 @@ fn a_new_baseline_is_a_crate_an_experiment_and_three_lines() {
     assert_eq!(
         new,
         [
-            "crates/baselines/noisy-copy/Cargo.toml",
-            "crates/baselines/noisy-copy/README.md",
-            "crates/baselines/noisy-copy/src/lib.rs",
-            "crates/baselines/noisy-copy/src/tests.rs",
-            "experiments/noisy-copy.toml",
+            "crates/baselines/made-by-a-test/Cargo.toml",
+            "crates/baselines/made-by-a-test/README.md",
+            "crates/baselines/made-by-a-test/src/lib.rs",
+            "crates/baselines/made-by-a-test/src/tests.rs",
+            "experiments/made-by-a-test.toml",
         ]
     );
     for (path, text) in &after {
@@ -98,10 +101,10 @@ fn a_file_of_another_shape_is_named() {
     ] {
         let root = workspace();
         write(&root.path().join(path), "").unwrap();
-        let message = Baseline::plan(root.path(), &name("noisy-copy")).unwrap_err().to_string();
+        let message = Baseline::plan(root.path(), &name(NEW)).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
         fs::remove_file(root.path().join(path)).unwrap();
-        let message = Baseline::plan(root.path(), &name("noisy-copy")).unwrap_err().to_string();
+        let message = Baseline::plan(root.path(), &name(NEW)).unwrap_err().to_string();
         assert!(message.contains(path) && message.contains("cannot read"), "{message}");
     }
 }
@@ -110,7 +113,7 @@ fn a_file_of_another_shape_is_named() {
 fn a_file_that_cannot_be_written_takes_back_all_others() {
     let root = workspace();
     let before = files(root.path());
-    let baseline = Baseline::plan(root.path(), &name("noisy-copy")).unwrap();
+    let baseline = Baseline::plan(root.path(), &name(NEW)).unwrap();
     // The last file to be written has no directory, and none can be made.
     fs::remove_dir(root.path().join("experiments")).unwrap();
     fs::write(root.path().join("experiments"), "").unwrap();
@@ -124,7 +127,7 @@ fn a_file_that_cannot_be_written_takes_back_all_others() {
 fn rustfmt_has_nothing_to_say_whatever_the_name() {
     let directory = tempfile::tempdir().unwrap();
     let style = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("rustfmt.toml");
-    for text in ["a", "zz-top", "noisy-copy", "a-name-of-thirty-two-letters-abc", "onewordofthirtytwolettersandmore"] {
+    for text in ["a", "zz-top", NEW, "a-name-of-thirty-two-letters-abc", "onewordofthirtytwolettersandmore"] {
         let name = name(text);
         for (path, template) in CRATE {
             write(&directory.path().join(path), &name.put_into(template)).unwrap();
