@@ -33,6 +33,6 @@ pub use flops::{
     Convention, Flops, OperationFlops, StepShape, breakdown, forward_flops, inference_flops, operator_step_flops,
     paper_operator_step_flops, route_flops, step_flops, teaching_flops, without_dropout,
 };
-pub use memory::{Memory, memory};
+pub use memory::{Memory, memory, recomputed_activations};
 pub use savings::{Accounting, Better, Comparison, DEFAULT_SMOOTHING, Point, Saving, SeedSavings, smooth};
 pub use stats::Stats;

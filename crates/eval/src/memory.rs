@@ -11,6 +11,7 @@
 //! - for the head `M · 4 H` for a masked language model's, `M · H` for a causal one's, `B · (2 H + C)` for a classifier, `N · 2 C` for
 //!   the ends of answers;
 //! - where there is dropout, `N · 2 H` per layer for what it is put on; masks are never kept;
+//! - where blocks are computed again on the way back, per layer `N · 2 H` and one whole layer besides, instead of all layers;
 //! - while it runs, `N (F + 2 H)` (gated `N (2 F + 2 H)`) for gradients on their way, and a chunk of a language model's logits,
 //!   `min(M V, 2²⁰)`.
 
@@ -46,12 +47,18 @@ pub fn memory(config: &ModelConfig, parameters: u64, micro_batch: StepShape) -> 
         weights: 4 * parameters,
         gradients: 4 * parameters,
         moments: 8 * parameters,
-        activations: 4 * activations(config, micro_batch.of(config)),
+        activations: 4 * activations(config, micro_batch.of(config), false),
     }
 }
 
+/// Bytes that a step keeps for its backward pass, and works on, where blocks are computed again
+/// ([`Model::recomputed_loss`](ligo_models::Model::recomputed_loss)); what [`Memory::activations`] is elsewhere.
+pub fn recomputed_activations(config: &ModelConfig, micro_batch: StepShape) -> u64 {
+    4 * activations(config, micro_batch.of(config), true)
+}
+
 /// Numbers kept and worked on.
-fn activations(config: &ModelConfig, micro_batch: StepShape) -> u64 {
+fn activations(config: &ModelConfig, micro_batch: StepShape, recomputed: bool) -> u64 {
     let width = |space| config.space(space).width() as u64;
     let (h, q, k) = (width(Space::Embed), width(Space::Query(0)), width(Space::Key(0)));
     let (f, a) = (config.intermediate_size() as u64, config.num_attention_heads as u64);
@@ -78,7 +85,8 @@ fn activations(config: &ModelConfig, micro_batch: StepShape) -> u64 {
         Head::CausalLm | Head::MaskedLm => (m * vocabulary).min(LOGITS_AT_A_TIME),
         _ => 0,
     };
-    n * (layers * per_layer + 2 * h) + pixels + class + head + n * (inner + 2 * h) + logits
+    let blocks = if recomputed { layers * 2 * h + per_layer } else { layers * per_layer };
+    n * (blocks + 2 * h) + pixels + class + head + n * (inner + 2 * h) + logits
 }
 
 #[cfg(test)]
@@ -93,8 +101,10 @@ mod tests {
         let expected = Memory { weights: 400, gradients: 400, moments: 800, activations: 4 * (852 + 174) };
         assert_eq!(memory(&config, 100, shape), expected);
         assert_eq!(expected.total(), 1600 + 4104);
-        let dropped = ModelConfig { hidden_dropout: 0.1, ..config };
+        let dropped = ModelConfig { hidden_dropout: 0.1, ..config.clone() };
         assert_eq!(memory(&dropped, 100, shape).activations, 4104 + 4 * 6 * 2 * 8);
+        // 6 × (2 × 8 + 66 + 8) and 3 × 4 instead of the 852.
+        assert_eq!(recomputed_activations(&config, shape), 4 * (552 + 174));
     }
 
     #[test]

@@ -1,23 +1,26 @@
 //! What a growth will take, before it runs: memory by a formula, time by a short step of learning that is timed.
 //!
 //! **Memory**, in numbers of 4 bytes, of S weights before, P after, F in the operator's factors:
-//! - learning: `S + P + max(P, A) + 4 F`. The small weights, the large ones that the operator makes of them in each step, their
-//!   gradients or, before these are there, the A numbers that the forward pass keeps (as `ligo_eval::memory` counts them, in so many
-//!   parts that A ≤ ¾ P); and for each factor itself, its gradient, and both of AdamW's moments;
+//! - learning: `S + C + P + max(A + E, O) + 4 F`. The small weights, the C numbers that the operator holds beside them, the large
+//!   weights that it makes of them in each step; beside these, when the forward pass has come to its end, the A numbers that it
+//!   keeps for the way back (as `ligo_eval` counts them) and the E of the output projection's gradient, which is there first. On the
+//!   way back a gradient takes the place of each large weight, until the operator's own way back works on O numbers
+//!   ([`OPERATOR`]). And for each factor itself, its gradient, and both of AdamW's moments;
 //! - growing by a fixed operator: `S + 2 P`, the large weights and the fresh ones that may lie below them;
 //! - and [`ASIDE`] bytes for everything else: the program, the tokenizer, tensors on their way.
 //!
 //! **Time**: the operator is started anew on the first few layers of both models, with random weights, and takes a step as long as one
-//! of the real ones but of fewer layers. Its FLOPs (`ligo_eval`, expansion included) and seconds give a speed, by which the FLOPs of
-//! all steps and evaluations are divided. Reading and writing is reckoned at [`BYTES_PER_SECOND`].
+//! of the real ones but of fewer layers. Its FLOPs (`ligo_eval`, expansion and what is computed again included) and seconds give a
+//! speed, by which the FLOPs of all steps and evaluations are divided. Reading and writing is reckoned at [`BYTES_PER_SECOND`].
 
+use crate::computation::Computation;
 use crate::learn::evaluate_every;
 use crate::part::growing_part;
 use crate::{Plan, Result};
-use ligo_eval::{Flops, forward_flops, memory, operator_step_flops, without_dropout};
-use ligo_growth::{Action, Growth, LearnedOperator, OperatorTraining, Stage, Task};
+use ligo_eval::{Flops, StepShape, forward_flops, operator_step_flops, without_dropout};
+use ligo_growth::{Action, ExpansionFlops, Growth, LearnedOperator, OperatorTraining, Stage, Task};
 use ligo_kernels::{GradTape, IGNORED, Kernels, gradients_for};
-use ligo_models::{Batch, Images, Inputs, Mode, Model, ModelConfig, Targets, Tokens};
+use ligo_models::{Batch, Head, Images, Inputs, Mode, Model, ModelConfig, Targets, Tokens};
 use std::time::Instant;
 
 /// Bytes of everything that is not a weight, a gradient or a factor.
@@ -28,8 +31,12 @@ pub const BYTES_PER_SECOND: f64 = 4e8;
 const TIMED_LAYERS: usize = 2;
 /// The first step is for warming up.
 const TIMED_STEPS: usize = 2;
+/// Bytes that the way back through an operator works on at a time.
+pub const OPERATOR: u64 = 160 << 20;
 /// Batches of what is held out.
 pub(crate) const HELD_OUT_BATCHES: usize = 4;
+/// Sequences or images in each.
+pub(crate) const HELD_OUT_SIZE: usize = 4;
 
 /// What a growth will take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,18 +58,19 @@ pub struct Bytes {
     pub small: u64,
     /// The grown model's weights.
     pub large: u64,
-    /// Gradients of the grown model's weights; where nothing is learnt, fresh weights.
-    pub gradients: u64,
+    /// Beside the grown model's weights at the most: what the forward pass keeps and the first gradient, or what the operator's
+    /// way back works on; where nothing is learnt, fresh weights.
+    pub beside: u64,
+    /// What the operator holds beside the small weights and its factors.
+    pub held: u64,
     /// Factors, their gradients and moments.
     pub factors: u64,
-    /// What the forward pass keeps. Gradients take its place as it goes.
-    pub activations: u64,
 }
 
 impl Bytes {
     /// At the most.
     pub fn total(self) -> u64 {
-        self.small + self.large + self.gradients.max(self.activations) + self.factors + ASIDE
+        self.small + self.held + self.large + self.beside + self.factors + ASIDE
     }
 }
 
@@ -75,6 +83,8 @@ pub struct LearningForecast {
     pub batch_size: usize,
     /// Parts that a step is computed in.
     pub accumulate: usize,
+    /// Whether blocks are computed again on the way back, to save memory.
+    pub recompute: bool,
     /// Tokens in a sequence; positions of an image.
     pub sequence_length: usize,
     /// Seconds of a step.
@@ -91,15 +101,19 @@ impl<D: Kernels> Plan<'_, D> {
     pub fn forecast(&self, device: &D) -> Result<Forecast> {
         let (small, large) = (4 * self.parameters().0, 4 * self.parameters().1);
         let written = self.parameters().1 * self.dtype().bytes() as u64;
-        let mut memory = Bytes { small, large, gradients: large, ..Bytes::default() };
+        let mut memory = Bytes { small, large, ..Bytes::default() };
         let mut seconds = (small + 2 * large + written) as f64 / BYTES_PER_SECOND;
         let mut learning = None;
         for (index, stage) in self.stages.iter().enumerate() {
-            let Action::Learn { to, operator, training } = &stage.action else { continue };
+            let Action::Learn { to, operator, training } = &stage.action else {
+                memory.beside = memory.beside.max(large);
+                continue;
+            };
             let from = self.sizes_before(index);
             let learnt = self.learnt(device, from, to, operator.as_ref(), training)?;
             memory.factors = memory.factors.max(learnt.factors);
-            memory.activations = memory.activations.max(learnt.activations);
+            memory.held = memory.held.max(learnt.held);
+            memory.beside = memory.beside.max(learnt.beside);
             seconds += learnt.seconds;
             learning = learnt.forecast.or(learning);
         }
@@ -123,28 +137,30 @@ impl<D: Kernels> Plan<'_, D> {
         operator: &dyn LearnedOperator<D>,
         training: &OperatorTraining,
     ) -> Result<LearntForecast> {
-        let config = self.training_config(training);
+        let Computation { config, recompute, activations } = self.computation(training);
+        let computed = if training.dropout { to.clone() } else { without_dropout(to) };
         let micro = self.shape(config.micro_batch_size());
         let (small, large) = (Model::new(from.clone())?, Model::new(to.clone())?);
         let once = operator.expansion_flops(&small, &large)?;
-        let expansion = Flops { forward: once.forward, backward: once.backward };
-        let timed = self.timed(device, training, &(small, large), operator)?;
+        let timed = self.timed(device, training, (&small, &large), operator)?;
         let speed = timed.flops / timed.seconds.max(1e-9);
 
-        let computed = if training.dropout { to.clone() } else { without_dropout(to) };
-        let step = config.accumulate as f64 * operator_step_flops(&computed, micro, expansion).total();
-        let held_out = self.shape(config.micro_batch_size() * HELD_OUT_BATCHES);
+        let step = config.accumulate as f64 * part_flops(&computed, micro, once, recompute);
+        let held_out = self.shape(HELD_OUT_SIZE * HELD_OUT_BATCHES);
         let evaluation = once.forward + forward_flops(&without_dropout(to), held_out, Default::default());
         let evaluations = 1 + training.steps.div_ceil(evaluate_every(training.steps));
-        let flops = training.steps as f64 * step + evaluations as f64 * evaluation;
+        let of_source = forward_flops(&without_dropout(from), held_out, Default::default());
+        let flops = training.steps as f64 * step + evaluations as f64 * evaluation + of_source;
         Ok(LearntForecast {
             seconds: if training.steps == 0 { 0.0 } else { flops / speed },
             factors: 16 * timed.factors,
-            activations: memory(&computed, 0, micro).activations,
+            held: 4 * operator.held(&small, &large)? as u64,
+            beside: (activations + 4 * first_gradient(&large)).max(OPERATOR),
             forecast: Some(LearningForecast {
                 steps: training.steps,
                 batch_size: config.batch_size,
                 accumulate: config.accumulate,
+                recompute,
                 sequence_length: self.sequence_length,
                 step_seconds: step / speed,
                 flops_per_second: speed,
@@ -157,17 +173,16 @@ impl<D: Kernels> Plan<'_, D> {
         &self,
         device: &D,
         training: &OperatorTraining,
-        (small, large): &(Model, Model),
+        (small, large): (&Model, &Model),
         operator: &dyn LearnedOperator<D>,
     ) -> Result<Timed> {
-        let sequences = self.training_config(training).micro_batch_size();
         if let Some((fewer_small, fewer_large, stage)) = self.fewer_layers(small.config(), large.config())
             && let Action::Learn { operator: fewer, .. } = &stage.action
         {
             // Factors of widths are as large as they will be; those of layers are few.
-            return self.time(device, training, (&fewer_small, &fewer_large), fewer.as_ref(), sequences);
+            return self.time(device, training, (&fewer_small, &fewer_large), fewer.as_ref());
         }
-        self.time(device, training, (small, large), operator, sequences)
+        self.time(device, training, (small, large), operator)
     }
 
     /// The same growth of the first layers alone.
@@ -195,8 +210,9 @@ impl<D: Kernels> Plan<'_, D> {
         training: &OperatorTraining,
         (small, large): (&Model, &Model),
         operator: &dyn LearnedOperator<D>,
-        sequences: usize,
     ) -> Result<Timed> {
+        let Computation { config, recompute, .. } = self.computation(training);
+        let sequences = config.micro_batch_size();
         let parameters = small.fresh(device, 0)?;
         let growth = Growth { small, parameters: &parameters, large, device, seed: 0 };
         let learner = operator.start(&growth)?;
@@ -208,17 +224,19 @@ impl<D: Kernels> Plan<'_, D> {
             let mut tape = GradTape::default();
             let weights = learner.expand(&mut tape)?;
             let mode = if training.dropout { Mode::Train { dropout_key: key } } else { Mode::Evaluate };
-            let loss = large.loss(&mut tape, &weights, &batch, mode)?;
+            let loss = match recompute {
+                true => large.recomputed_loss(&mut tape, &weights, &batch, mode)?,
+                false => large.loss(&mut tape, &weights, &batch, mode)?,
+            };
             drop(weights);
             tape.backward(&loss, 1.0, &mut gradients)?;
             seconds = seconds.min(start.elapsed().as_secs_f64());
         }
         let once = operator.expansion_flops(small, large)?;
-        let expansion = Flops { forward: once.forward, backward: once.backward };
         let computed = if training.dropout { large.config().clone() } else { without_dropout(large.config()) };
         Ok(Timed {
             seconds,
-            flops: operator_step_flops(&computed, self.shape(sequences), expansion).total(),
+            flops: part_flops(&computed, self.shape(sequences), once, recompute),
             factors: learner.factors().elements() as u64,
         })
     }
@@ -241,10 +259,32 @@ impl<D: Kernels> Plan<'_, D> {
     }
 }
 
+/// FLOPs of a part of a step, with the large weights made and their gradients handed back.
+fn part_flops(large: &ModelConfig, part: StepShape, expansion: ExpansionFlops, recompute: bool) -> f64 {
+    let expansion = Flops { forward: expansion.forward, backward: expansion.backward };
+    let again = if recompute { forward_flops(large, part, Default::default()) - head_flops(large, part) } else { 0.0 };
+    operator_step_flops(large, part, expansion).total() + again
+}
+
+/// FLOPs of what stands around the blocks, forward.
+fn head_flops(large: &ModelConfig, part: StepShape) -> f64 {
+    let of = |num_hidden_layers| forward_flops(&ModelConfig { num_hidden_layers, ..large.clone() }, part, Default::default());
+    2.0 * of(1) - of(2)
+}
+
+/// Numbers in the gradient of a language model's output projection, which is complete before the way back begins.
+fn first_gradient(large: &Model) -> u64 {
+    match large.config().head() {
+        Head::CausalLm | Head::MaskedLm => (large.config().vocab_size * large.config().hidden_size) as u64,
+        _ => 0,
+    }
+}
+
 struct LearntForecast {
     seconds: f64,
     factors: u64,
-    activations: u64,
+    held: u64,
+    beside: u64,
     forecast: Option<LearningForecast>,
 }
 

@@ -1,5 +1,6 @@
 //! Learning an operator: the stage of a recipe that needs data, with checkpoints of its own.
 
+use crate::computation::Computation;
 use crate::{GrowError, Plan, Result};
 use ligo_eval::{Flops, operator_step_flops};
 use ligo_growth::{Growth, LearnedOperator, OperatorTraining};
@@ -65,7 +66,7 @@ impl<D: Kernels> Plan<'_, D> {
             let (parameters, factors) = (learner.materialise()?, learner.factors().clone());
             return Ok(Some(Learnt { model: large, parameters, factors, rows: Vec::new() }));
         };
-        let config = self.training_config(lesson.training);
+        let Computation { config, recompute, .. } = self.computation(lesson.training);
         let times = config.accumulate as f64;
         let expansion = Flops { forward: times * expansion.forward, backward: times * expansion.backward };
         let plan = StagePlan {
@@ -81,7 +82,7 @@ impl<D: Kernels> Plan<'_, D> {
             checkpoint_every: lesson.checkpoint_every,
             config,
         };
-        let mut objective = LearnerObjective::new(learner, large, lesson.training);
+        let mut objective = LearnerObjective::new(learner, large, lesson.training).recomputing(recompute);
         let outcome = train_stage(
             device,
             &mut objective as &mut dyn Objective<D>,

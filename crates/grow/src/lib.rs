@@ -67,6 +67,7 @@
 //! What is not here: any method, which is a crate of its own; the command line; anything that prints.
 
 mod card;
+mod computation;
 mod data;
 mod error;
 mod forecast;
@@ -88,7 +89,7 @@ mod tests;
 pub use card::promise;
 pub use data::DataFiles;
 pub use error::GrowError;
-pub use forecast::{ASIDE, BYTES_PER_SECOND, Bytes, Forecast, LearningForecast};
+pub use forecast::{ASIDE, BYTES_PER_SECOND, Bytes, Forecast, LearningForecast, OPERATOR};
 pub use next::Next;
 pub use options::options;
 pub use place::check_out;

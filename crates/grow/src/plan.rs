@@ -4,23 +4,17 @@ use crate::data::{DataFiles, check_head};
 use crate::part::{LONG_TRAINING, growing_part};
 use crate::place::Place;
 use crate::{GrowError, Result, Target, pooling};
-use ligo_eval::{StepShape, memory};
 use ligo_growth::{Action, Guarantee, Method, OperatorTraining, Stage, Task};
 use ligo_kernels::Kernels;
 use ligo_models::checkpoint::FloatType;
 use ligo_models::hub::{self, Checkpoint};
-use ligo_models::{Head, Model, ModelConfig};
-use ligo_train::TrainingConfig;
+use ligo_models::{Model, ModelConfig};
 use std::path::PathBuf;
 
-/// Sequences or images in a step, if nobody says otherwise.
-const BATCH_SIZE: usize = 8;
 /// Tokens in a sequence, if nobody says otherwise and the model reads as many.
 const SEQUENCE_LENGTH: usize = 128;
 /// No length or batch may be larger, so that their product fits.
 const LARGEST_SIZE: usize = 1 << 20;
-/// Share of tokens that a masked model predicts, as `ligo_data` hides them.
-const MASKED_SHARE: f64 = 0.15;
 
 /// Everything that is asked for.
 #[derive(Clone)]
@@ -175,31 +169,6 @@ impl<'a, D: Kernels> Plan<'a, D> {
         })
     }
 
-    /// Sizes in a step of learning, and in how many parts a step is computed: so many that what the forward pass keeps is no more
-    /// than three quarters of the gradients, which are not there yet while it runs.
-    pub(crate) fn training_config(&self, operator: &OperatorTraining) -> TrainingConfig {
-        let batch_size = self.request.learning.batch_size.or(operator.batch_size).unwrap_or(BATCH_SIZE);
-        let room = 3 * self.parameters.1;
-        let kept = |parts: usize| memory(&self.task.large, 0, self.shape(batch_size / parts)).activations;
-        let fits = |&parts: &usize| batch_size.is_multiple_of(parts) && kept(parts) <= room;
-        let accumulate = (1..=batch_size).find(fits).unwrap_or(batch_size);
-        let rate = f64::from(operator.learning_rate);
-        let config = TrainingConfig { accumulate, ..TrainingConfig::new(operator.steps.max(1), batch_size, rate) };
-        config.for_operator(&OperatorTraining { batch_size: None, ..operator.clone() })
-    }
-
-    /// What so many sequences or images of the data are.
-    pub(crate) fn shape(&self, sequences: usize) -> StepShape {
-        let labelled_share = match self.task.small.head() {
-            Head::MaskedLm => {
-                let length = self.sequence_length as f64;
-                MASKED_SHARE * (length - 2.0).max(1.0) / length
-            }
-            _ => 1.0,
-        };
-        StepShape { sequences, sequence_length: self.sequence_length, labelled_share }
-    }
-
     /// Whether what is said of learning and of data goes with the method.
     fn check_learning(&self) -> Result<()> {
         let (request, method) = (&self.request, self.request.method.name());
@@ -230,7 +199,7 @@ impl<'a, D: Kernels> Plan<'a, D> {
             let (family, head) = (self.task.small.family, self.task.small.head());
             return refuse(format!("{learns}, which a {family} with the head {head} does not give on plain data"));
         }
-        let config = self.training_config(operator);
+        let config = self.computation(operator).config;
         let images = self.task.small.family.reads_images();
         let (needs, flags) = match images {
             true => (

@@ -1,7 +1,7 @@
 //! A growth carried out: read, grown, measured, written.
 
 use crate::data::Data;
-use crate::forecast::HELD_OUT_BATCHES;
+use crate::forecast::{HELD_OUT_BATCHES, HELD_OUT_SIZE};
 use crate::learn::{Learnt, Lesson};
 use crate::licence::Licence;
 use crate::loss::loss;
@@ -123,7 +123,7 @@ impl<D: Kernels> Plan<'_, D> {
         let stopped = || control.stop.is_set();
         let data = self.data(watch)?;
         let held_out = match &data {
-            Some(data) => data.held_out(self.held_out_size(), HELD_OUT_BATCHES)?,
+            Some(data) => data.held_out(HELD_OUT_SIZE, HELD_OUT_BATCHES)?,
             None => Vec::new(),
         };
         if stopped() {
@@ -149,7 +149,7 @@ impl<D: Kernels> Plan<'_, D> {
                 Action::Learn { to, operator, training } => {
                     let directory = self.place.learning(fingerprint);
                     let seed = self.seed("batches");
-                    let config = self.training_config(training);
+                    let config = self.computation(training).config;
                     let batches = data.as_ref().map(|data| data.training(&config, seed)).transpose()?;
                     let lesson = batches.as_deref().filter(|_| training.steps > 0).map(|batches| Lesson {
                         name: &stage.name,
@@ -190,15 +190,10 @@ impl<D: Kernels> Plan<'_, D> {
         let Some(files) = &self.request.data else { return Ok(None) };
         watch.doing("preparing the data");
         let tokens = self.learning_stage().map_or(0, |training| {
-            let config = self.training_config(training);
+            let config = self.computation(training).config;
             training.steps.saturating_mul((config.batch_size * self.sequence_length) as u64)
         });
         files.prepare(&self.checkpoint, self.sequence_length, tokens, &self.place.text()).map(Some)
-    }
-
-    /// Sequences or images of a batch of what is held out.
-    fn held_out_size(&self) -> usize {
-        self.learning_stage().map_or(4, |training| self.training_config(training).micro_batch_size())
     }
 
     fn measure_small(

@@ -74,6 +74,15 @@ pub trait LearnedOperator<D: Kernels>: Debug + Send + Sync {
     /// # Errors
     /// [`crate::GrowthError::Sizes`] where the two models do not go together.
     fn expansion_flops(&self, small: &Model, large: &Model) -> Result<ExpansionFlops>;
+
+    /// How many numbers a learner holds beside its factors and the small weights, for an estimate of memory.
+    ///
+    /// # Errors
+    /// [`crate::GrowthError::Sizes`] where the two models do not go together.
+    fn held(&self, small: &Model, large: &Model) -> Result<usize> {
+        let _ = (small, large);
+        Ok(0)
+    }
 }
 
 /// A learned operator in the course of its training.

@@ -24,6 +24,9 @@ const SMALL_BITS: u32 = 15;
 const ALIGNMENT: usize = 64;
 /// Size classes per doubling: a block is at most an eighth larger than asked for.
 const STEPS: usize = 8;
+/// Blocks that are mapped by themselves once little is to be held.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED: libc::c_int = 1 << 20;
 /// Up to 2⁴⁷ bytes, all that can be addressed.
 const CLASSES: usize = STEPS * (47 - SMALL_BITS as usize);
 
@@ -61,8 +64,16 @@ impl Recycling {
 
     /// From now on holds so much at most: for work whose memory is bounded by its weights rather than by its speed. What is held
     /// already is used up, or replaced, as requests come.
+    ///
+    /// Where the system's allocator is glibc's, it is also told to map each large block by itself. Left alone it moves blocks of up to
+    /// 32 MiB to its heap once one of them has been freed, and what is freed there stays a hole between its neighbours.
     pub fn hold_at_most(&self, limit: usize) {
         self.limit.store(limit, Relaxed);
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        // SAFETY: `mallopt` may be called at any time and from any thread; of its answer nothing depends but memory.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED);
+        }
     }
 
     /// The class of a request and the layout of its blocks; none for what the system's allocator serves.

@@ -25,6 +25,11 @@ impl<D: Kernels> LearnedOperator<D> for LigoOperator {
     fn expansion_flops(&self, small: &Model, large: &Model) -> Result<ExpansionFlops> {
         Ok(Plan::new(small, large, &self.options)?.flops())
     }
+
+    fn held(&self, small: &Model, large: &Model) -> Result<usize> {
+        let plan = Plan::new(small, large, &self.options)?;
+        Ok(if self.options.fresh { start::fresh_values(&plan) } else { 0 })
+    }
 }
 
 /// The operator in the course of its training.

@@ -92,57 +92,105 @@ pub(crate) fn blocks<D: Kernels, T: Tape<f32, D>>(
     order: Order,
     x: Matrix<D>,
 ) -> Result<Matrix<D>> {
-    match order {
-        Order::PreNorm { last } => pre_norm(pass, blocks, numbers, last, x),
-        Order::PostNorm => post_norm(pass, blocks, numbers, x),
+    let mut between = Between { x, normed: None };
+    for (i, &number) in numbers.iter().enumerate() {
+        let norms = match order {
+            Order::PreNorm { last } => {
+                let next = numbers.get(i + 1).map(|&next| blocks[next].attention_norm);
+                Norms::Before { next: next.or(last) }
+            }
+            Order::PostNorm => Norms::After,
+        };
+        between = pass.step(Step { block: &blocks[number], number, norms }, between)?;
+    }
+    match (order, between.normed) {
+        (Order::PreNorm { last: Some(_) }, Some(normed)) => Ok(normed),
+        (Order::PreNorm { last: Some(last) }, None) => pass.norm(&between.x, last),
+        _ => Ok(between.x),
     }
 }
 
-fn pre_norm<D: Kernels, T: Tape<f32, D>>(
-    pass: &mut Pass<'_, D, T>,
-    blocks: &[Block],
-    numbers: &[usize],
-    last: Option<Norm>,
-    mut residual: Matrix<D>,
-) -> Result<Matrix<D>> {
-    // Each block ends with the norm that comes next, so that it is one operation with the sum before it.
-    let norm_of = |i: usize| numbers.get(i).map(|&layer| blocks[layer].attention_norm).or(last);
-    let Some(first) = norm_of(0) else { return Ok(residual) };
-    let mut normed = pass.norm(&residual, first)?;
-    for (i, &layer) in numbers.iter().enumerate() {
-        let block = &blocks[layer];
-        let attended = attention(pass, &block.attention, layer, &normed)?;
-        let attended = pass.scale(attended, block.attention_scale)?;
-        let attended = pass.of_kept(attended, layer)?;
-        (residual, normed) = pass.add_norm(&attended, &residual, block.mlp_norm)?;
+/// The residual stream between two blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Between<D: Kernels> {
+    /// The stream itself, `[N, H]`.
+    pub(crate) x: Matrix<D>,
+    /// Its norm by the block that comes next or by the last one, where the block before has computed it.
+    pub(crate) normed: Option<Matrix<D>>,
+}
 
-        let output = mlp(pass, block.mlp, layer, &normed)?;
-        let output = pass.scale(output, block.mlp_scale)?;
-        let output = pass.of_kept(output, layer)?;
-        match norm_of(i + 1) {
-            Some(next) => (residual, normed) = pass.add_norm(&output, &residual, next)?,
-            None => return pass.add(&output, &residual),
+/// Where one block's norms stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Norms {
+    /// Before attention and MLP. The block ends with the norm that comes next, so that it is one operation with the sum before it.
+    Before { next: Option<Norm> },
+    /// After each residual sum.
+    After,
+}
+
+/// One block in its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step<'b> {
+    pub(crate) block: &'b Block,
+    pub(crate) number: usize,
+    pub(crate) norms: Norms,
+}
+
+impl Step<'_> {
+    /// From the stream before the block to the one behind it.
+    pub(crate) fn run<D: Kernels, T: Tape<f32, D>>(
+        self,
+        pass: &mut Pass<'_, D, T>,
+        between: Between<D>,
+    ) -> Result<Between<D>> {
+        match self.norms {
+            Norms::Before { next } => self.pre_norm(pass, between, next),
+            Norms::After => self.post_norm(pass, between.x),
         }
     }
-    Ok(normed)
-}
 
-fn post_norm<D: Kernels, T: Tape<f32, D>>(
-    pass: &mut Pass<'_, D, T>,
-    blocks: &[Block],
-    numbers: &[usize],
-    mut x: Matrix<D>,
-) -> Result<Matrix<D>> {
-    for &layer in numbers {
-        let block = &blocks[layer];
-        let attended = attention(pass, &block.attention, layer, &x)?;
-        let attended = pass.of_kept(attended, layer)?;
-        (_, x) = pass.add_norm(&attended, &x, block.attention_norm)?;
-        let output = mlp(pass, block.mlp, layer, &x)?;
-        let output = pass.of_kept(output, layer)?;
-        (_, x) = pass.add_norm(&output, &x, block.mlp_norm)?;
+    fn pre_norm<D: Kernels, T: Tape<f32, D>>(
+        self,
+        pass: &mut Pass<'_, D, T>,
+        Between { x, normed }: Between<D>,
+        next: Option<Norm>,
+    ) -> Result<Between<D>> {
+        let Self { block, number, .. } = self;
+        let normed = match normed {
+            Some(normed) => normed,
+            None => pass.norm(&x, block.attention_norm)?,
+        };
+        let attended = attention(pass, &block.attention, number, &normed)?;
+        let attended = pass.scale(attended, block.attention_scale)?;
+        let attended = pass.of_kept(attended, number)?;
+        let (x, normed) = pass.add_norm(&attended, &x, block.mlp_norm)?;
+
+        let output = mlp(pass, block.mlp, number, &normed)?;
+        let output = pass.scale(output, block.mlp_scale)?;
+        let output = pass.of_kept(output, number)?;
+        Ok(match next {
+            Some(next) => {
+                let (x, normed) = pass.add_norm(&output, &x, next)?;
+                Between { x, normed: Some(normed) }
+            }
+            None => Between { x: pass.add(&output, &x)?, normed: None },
+        })
     }
-    Ok(x)
+
+    fn post_norm<D: Kernels, T: Tape<f32, D>>(
+        self,
+        pass: &mut Pass<'_, D, T>,
+        x: Matrix<D>,
+    ) -> Result<Between<D>> {
+        let Self { block, number, .. } = self;
+        let attended = attention(pass, &block.attention, number, &x)?;
+        let attended = pass.of_kept(attended, number)?;
+        let (_, x) = pass.add_norm(&attended, &x, block.attention_norm)?;
+        let output = mlp(pass, block.mlp, number, &x)?;
+        let output = pass.of_kept(output, number)?;
+        let (_, x) = pass.add_norm(&output, &x, block.mlp_norm)?;
+        Ok(Between { x, normed: None })
+    }
 }
 
 fn attention<D: Kernels, T: Tape<f32, D>>(

@@ -9,6 +9,7 @@ use crate::{
     Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Part, Result, Route, Teaching, fresh,
 };
 use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// An architecture without weights.
@@ -17,7 +18,7 @@ pub struct Model {
     config: ModelConfig,
     specs: Arc<[ParamSpec]>,
     parts: Vec<Part>,
-    network: Network,
+    pub(crate) network: Network,
 }
 
 impl Model {
@@ -61,12 +62,13 @@ impl Model {
     /// # Errors
     /// [`ModelError::Kernel`] if the device has no memory for them.
     pub fn fresh<D: Kernels>(&self, device: &D, seed: u64) -> Result<Parameters<D>> {
-        let tensor = |spec: &ParamSpec| {
-            device.try_tensor_from_vec(fresh::values(spec, seed), spec.matrix_shape()).map_err(|error| {
+        let values: Vec<Vec<f32>> = self.specs.par_iter().map(|spec| fresh::values(spec, seed)).collect();
+        let tensor = |(spec, values): (&ParamSpec, Vec<f32>)| {
+            device.try_tensor_from_vec(values, spec.matrix_shape()).map_err(|error| {
                 KernelError::Device { op: "fresh weights", reason: format!("{}: {error}", spec.name) }.into()
             })
         };
-        let tensors = self.specs.iter().map(tensor).collect::<Result<Vec<_>>>()?;
+        let tensors = self.specs.iter().zip(values).map(tensor).collect::<Result<Vec<_>>>()?;
         Parameters::new(self.specs.clone(), tensors)
     }
 
@@ -221,7 +223,7 @@ impl Model {
     }
 
     /// The angles of rotary positions.
-    fn tables(&self, inputs: &Inputs) -> Option<Tables> {
+    pub(crate) fn tables(&self, inputs: &Inputs) -> Option<Tables> {
         match inputs {
             Inputs::Tokens(tokens) if self.config.family.is_llama_style() => {
                 Some(Tables::new(&self.config, tokens.sequence_length, tokens.sequence_length))
@@ -236,7 +238,7 @@ impl Model {
         Course::new(&self.config, inputs, route, tables)
     }
 
-    fn pass<'a, D: Kernels, T: Tape<f32, D>>(
+    pub(crate) fn pass<'a, D: Kernels, T: Tape<f32, D>>(
         &'a self,
         tape: &'a mut T,
         parameters: &'a Parameters<D>,
@@ -249,7 +251,8 @@ impl Model {
         let weights = parameters.tensors();
         let device = weights[0].device();
         let config = &self.config;
-        Ok(Pass { tape, device, weights, config, inputs, mode, course, shortened: false, rotary, generating: None })
+        let (shortened, generating, recompute) = (false, None, None);
+        Ok(Pass { tape, device, weights, config, inputs, mode, course, shortened, rotary, generating, recompute })
     }
 
     /// Indices are only good for a set of this very make-up.

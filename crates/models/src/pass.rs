@@ -7,6 +7,8 @@ mod attention;
 
 use crate::course::Course;
 use crate::declare::{Linear, Norm, Table};
+use crate::layers::{Between, Step};
+use crate::recompute::Recompute;
 use crate::rope::Tables;
 use crate::{Inputs, Mode, ModelConfig, Result};
 use ligo_kernels::{
@@ -69,6 +71,8 @@ pub(crate) struct Pass<'a, D: Kernels, T: Tape<f32, D>> {
     pub(crate) rotary: Option<&'a Tables>,
     /// None but when generating token by token.
     pub(crate) generating: Option<Generating<'a, D>>,
+    /// How blocks are recorded that are computed again on the way back; none: with all that they compute.
+    pub(crate) recompute: Option<&'a Recompute<D, T>>,
 }
 
 impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
@@ -98,6 +102,15 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             shortened: self.shortened,
             rotary: self.rotary,
             generating: None,
+            recompute: None,
+        }
+    }
+
+    /// One block.
+    pub(crate) fn step(&mut self, step: Step<'_>, between: Between<D>) -> Result<Between<D>> {
+        match self.recompute {
+            None => step.run(self, between),
+            Some(recompute) => recompute.step(self, step, between),
         }
     }
 

@@ -14,13 +14,19 @@ pub struct LearnerObjective<D: Kernels> {
     learner: Box<dyn Learner<D>>,
     large: Model,
     dropout: bool,
+    recompute: bool,
     rates: Vec<f32>,
 }
 
 impl<D: Kernels> LearnerObjective<D> {
     /// Of an operator at its start, to be learnt as `training` says.
     pub fn new(learner: Box<dyn Learner<D>>, large: Model, training: &OperatorTraining) -> Self {
-        Self { rates: learner.rates(), learner, large, dropout: training.dropout }
+        Self { rates: learner.rates(), learner, large, dropout: training.dropout, recompute: false }
+    }
+
+    /// The same numbers out of less memory and more time: the large model's blocks are computed again on the way back.
+    pub fn recomputing(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// The operator as it stands.
@@ -55,7 +61,10 @@ impl<D: Kernels> Objective<D> for LearnerObjective<D> {
             true => Mode::Train { dropout_key: context.key() },
             false => Mode::Evaluate,
         };
-        Ok(self.large.loss(tape, &parameters, batch, mode)?)
+        Ok(match self.recompute {
+            true => self.large.recomputed_loss(tape, &parameters, batch, mode)?,
+            false => self.large.loss(tape, &parameters, batch, mode)?,
+        })
     }
 
     fn rate(&self, index: usize, _: &StepContext) -> f32 {

@@ -50,14 +50,17 @@ pub(super) fn forecast(plan: &Plan<'_, Cpu>, forecast: &Forecast, method: &dyn M
         } else {
             format!("× {} tokens", learning.sequence_length)
         };
-        let parts = match learning.accumulate {
+        let mut how = match learning.accumulate {
             1 => String::new(),
             parts => format!(" in {parts} parts"),
         };
+        if learning.recompute {
+            how.push_str(", each block computed twice to save memory");
+        }
         lines.line(
             "learning",
             format!(
-                "{} steps of {} {unit}{parts}, about {:.1} s each at {}FLOP/s, as in a short step timed just now",
+                "{} steps of {} {unit}{how}, about {:.1} s each at {}FLOP/s, as in a short step timed just now",
                 learning.steps,
                 learning.batch_size,
                 learning.step_seconds,
@@ -66,19 +69,13 @@ pub(super) fn forecast(plan: &Plan<'_, Cpu>, forecast: &Forecast, method: &dyn M
         );
     }
     let memory = forecast.memory;
-    let rest = if plan.learns() { "gradients" } else { "fresh weights" };
-    lines.line(
-        "memory",
-        format!(
-            "{} at the most: weights before {} and after {}, {rest} {}, factors {}, the program {}",
-            bytes(Some(memory.total())),
-            bytes(Some(memory.small)),
-            bytes(Some(memory.large)),
-            bytes(Some(memory.gradients.max(memory.activations))),
-            bytes(Some(memory.factors)),
-            bytes(Some(ligo_grow::ASIDE)),
-        ),
-    );
+    let rest = if plan.learns() { "what a step keeps" } else { "fresh weights" };
+    let mut uses = vec![("weights before", memory.small), ("weights after", memory.large), (rest, memory.beside)];
+    uses.extend([("held by the operator", memory.held), ("factors with gradients and moments", memory.factors)]);
+    uses.push(("the program", ligo_grow::ASIDE));
+    let uses = uses.into_iter().filter(|(_, size)| *size > 0).map(|(use_, size)| format!("{use_} {}", bytes(Some(size))));
+    let uses = uses.collect::<Vec<_>>().join(", ");
+    lines.line("memory", format!("{} at the most: {uses}", bytes(Some(memory.total()))));
     lines.line("time", format!("about {}", duration(forecast.seconds)));
     lines.line(
         "writes",

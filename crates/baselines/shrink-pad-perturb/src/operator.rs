@@ -1,6 +1,6 @@
 //! The operator: padding is a linear growth, shrinking and noise come on top.
 
-use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, Result, SpaceMap, WidthMap};
+use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, Moments, Result, SpaceMap, WidthMap};
 use ligo_kernels::Kernels;
 use ligo_models::{Init, ModelConfig, Parameters, SpaceSize};
 
@@ -34,6 +34,11 @@ impl<D: Kernels> GrowthOperator<D> for Padded {
             tensor.copy_from(&values);
         }
         Ok(grown)
+    }
+
+    /// Padded with zeros like the weights, but not shrunk: λ says where the weights go on from, not what their gradients were.
+    fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
+        linear(growth.small.config(), growth.large.config(), zeros_around)?.grow_moments(growth, moments)
     }
 }
 

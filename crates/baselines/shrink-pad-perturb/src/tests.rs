@@ -2,7 +2,7 @@
 
 use crate::{Padded, ShrinkPadPerturb};
 use ligo_growth::testing::{assert_layers, config, grown_by, scrambled};
-use ligo_growth::{Growth, GrowthError, GrowthOperator, Guarantee, Method, Recipe, Result, Task};
+use ligo_growth::{Growth, GrowthError, GrowthOperator, Guarantee, Method, Moments, Recipe, Result, Task};
 use ligo_kernels::Cpu;
 use ligo_models::{Family, Init, Model, ModelConfig, Parameters};
 
@@ -91,6 +91,26 @@ fn the_old_block_is_shrunk_and_a_fresh_start_is_added_everywhere() {
             };
             assert!((value - expected).abs() < 1e-6, "{name}: {value}, not {expected}");
         });
+    }
+}
+
+#[test]
+fn the_optimisers_state_is_padded_with_zeros_and_not_shrunk() {
+    for family in Family::ALL {
+        let device = Cpu::default();
+        let (small, large) = (config(family, 2, 8, 2), config(family, 4, 12, 3));
+        let (small, large) = (Model::new(small).unwrap(), Model::new(large).unwrap());
+        let (first, second) = (scrambled(&small, 1), scrambled(&small, 2));
+        let growth = Growth { small: &small, parameters: &first, large: &large, device: &device, seed: 7 };
+        let moments = Moments { first: first.clone(), second: second.clone(), steps: 3 };
+        let operator = Padded { shrink: 0.25, noise: 0.5 };
+        let grown = operator.grow_moments(&growth, &moments).unwrap().unwrap();
+        assert_eq!(grown.steps, 3);
+        for (small, large) in [(first, grown.first), (second, grown.second)] {
+            let fresh = large.clone();
+            let pair = Grown { small, large, fresh };
+            pair.entries(|name, _, value, old, _| assert_eq!(value, old.unwrap_or(0.0), "{family}, {name}"));
+        }
     }
 }
 

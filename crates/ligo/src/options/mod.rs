@@ -31,7 +31,8 @@ pub struct LigoOptions {
     pub small_learning_rate: Option<f32>,
     /// Steps of linear warm-up: 10. Where it is longer than `steps` the rate never arrives (as in the published run).
     pub warmup_steps: u64,
-    /// How the rate goes on after the warm-up: `constant`, or `linear` or `cosine` to 0 at the last step.
+    /// How the rate goes on after the warm-up: `constant`, or `linear` or `cosine` down to what would be 0 one step
+    /// after the last.
     pub schedule: RateDecay,
     /// Decoupled weight decay of all factors but s: 0.
     pub weight_decay: f32,

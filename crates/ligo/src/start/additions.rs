@@ -20,13 +20,23 @@ pub(crate) fn fresh<D: Kernels>(plan: &Plan, growth: &Growth<'_, D>) -> Result<V
             if let Some(whole) = whole[large].take().filter(|_| module.widens()) {
                 let values = whole.as_vec();
                 drop(whole);
-                let mut kept = Vec::with_capacity(beyond(&module.axes[0]).map(|run| run.len()).sum());
+                let mut kept = Vec::with_capacity(beyond_count(&module.axes[0]));
                 beyond(&module.axes[0]).for_each(|run| kept.extend_from_slice(&values[run]));
                 packed[large] = Arc::new(kept);
             }
         }
     }
     Ok(packed)
+}
+
+/// How many numbers [`fresh`] holds.
+pub(crate) fn fresh_values(plan: &Plan) -> usize {
+    let widening = plan.modules.iter().filter(|module| module.widens());
+    widening.map(|module| module.large.len() * beyond_count(&module.axes[0])).sum()
+}
+
+fn beyond_count(axes: &Axes) -> usize {
+    beyond(axes).map(|run| run.len()).sum()
 }
 
 /// The places in a large weight that no old row and column share, as runs in the order of its values.

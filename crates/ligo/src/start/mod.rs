@@ -7,7 +7,7 @@ mod matrix;
 mod tests;
 mod width;
 
-pub(crate) use additions::{beyond, fresh, residual};
+pub(crate) use additions::{beyond, fresh, fresh_values, residual};
 
 use crate::options::{FactorOptions, WidthStart};
 use crate::plan::{FactorPlan, FactorStart, Plan, WidthFactor};

@@ -8,6 +8,7 @@ mod dropout;
 mod fresh;
 mod generation;
 mod proofs;
+mod recompute;
 mod references;
 mod routes;
 
