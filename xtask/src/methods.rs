@@ -140,4 +140,13 @@ mod tests {
             assert!(is_preset || toml_block(&text, method.name()).is_some(), "{}: {text}", path.display());
         }
     }
+
+    #[test]
+    fn the_table_of_methods_has_a_row_for_each_in_the_order_of_the_registry() {
+        let table = std::fs::read_to_string(workspace::root().join("crates/baselines/README.md")).unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let registry = methods::<Cpu>();
+        let names: Vec<&str> = registry.iter().map(|method| method.name()).collect();
+        assert_eq!(rows.collect::<Vec<_>>(), names);
+    }
 }

@@ -30,7 +30,7 @@ pub const BYTES_PER_SECOND: f64 = 4e8;
 /// Layers of the small model that a step is timed with.
 const TIMED_LAYERS: usize = 2;
 /// The first step is for warming up.
-const TIMED_STEPS: usize = 2;
+const TIMED_STEPS: u64 = 2;
 /// Bytes that the way back through an operator works on at a time.
 pub const OPERATOR: u64 = 160 << 20;
 /// Batches of what is held out.
@@ -143,6 +143,10 @@ impl<D: Kernels> Plan<'_, D> {
         let (small, large) = (Model::new(from.clone())?, Model::new(to.clone())?);
         let once = operator.expansion_flops(&small, &large)?;
         let timed = self.timed(device, training, (&small, &large), operator)?;
+        let held = 4 * operator.held(&small, &large)? as u64;
+        if training.steps == 0 {
+            return Ok(LearntForecast { factors: 4 * timed.factors, held, ..LearntForecast::default() });
+        }
         let speed = timed.flops / timed.seconds.max(1e-9);
 
         let step = config.accumulate as f64 * part_flops(&computed, micro, once, recompute);
@@ -152,9 +156,9 @@ impl<D: Kernels> Plan<'_, D> {
         let of_source = forward_flops(&without_dropout(from), held_out, Default::default());
         let flops = training.steps as f64 * step + evaluations as f64 * evaluation + of_source;
         Ok(LearntForecast {
-            seconds: if training.steps == 0 { 0.0 } else { flops / speed },
+            seconds: flops / speed,
             factors: 16 * timed.factors,
-            held: 4 * operator.held(&small, &large)? as u64,
+            held,
             beside: (activations + 4 * first_gradient(&large)).max(OPERATOR),
             forecast: Some(LearningForecast {
                 steps: training.steps,
@@ -168,7 +172,8 @@ impl<D: Kernels> Plan<'_, D> {
         })
     }
 
-    /// Times a part of a step of learning, on the first layers where the method can be asked for as few, else on all.
+    /// Times a part of a step of learning, on the first layers where the method can be asked for as few, else on all. Where nothing is
+    /// learnt the operator is started alone.
     fn timed(
         &self,
         device: &D,
@@ -219,7 +224,7 @@ impl<D: Kernels> Plan<'_, D> {
         let batch = self.batch(large.config(), sequences);
         let mut gradients = gradients_for(learner.factors().tensors());
         let mut seconds = f64::INFINITY;
-        for key in 0..TIMED_STEPS as u64 {
+        for key in 0..training.steps.min(TIMED_STEPS) {
             let start = Instant::now();
             let mut tape = GradTape::default();
             let weights = learner.expand(&mut tape)?;
@@ -268,7 +273,9 @@ fn part_flops(large: &ModelConfig, part: StepShape, expansion: ExpansionFlops, r
 
 /// FLOPs of what stands around the blocks, forward.
 fn head_flops(large: &ModelConfig, part: StepShape) -> f64 {
-    let of = |num_hidden_layers| forward_flops(&ModelConfig { num_hidden_layers, ..large.clone() }, part, Default::default());
+    let of = |num_hidden_layers| {
+        forward_flops(&ModelConfig { num_hidden_layers, ..large.clone() }, part, Default::default())
+    };
     2.0 * of(1) - of(2)
 }
 
@@ -280,6 +287,7 @@ fn first_gradient(large: &Model) -> u64 {
     }
 }
 
+#[derive(Default)]
 struct LearntForecast {
     seconds: f64,
     factors: u64,

@@ -104,7 +104,7 @@ impl<'a, D: Kernels> Plan<'a, D> {
         let modules = pooling::resized(&checkpoint, small.hidden_size, large.hidden_size)?;
         let task = Task { small, large, steps: LONG_TRAINING };
         let mut stages = growing_part(request.method, &request.options, &task, request.methods)?;
-        let guarantee = request.method.guarantee(&request.options, &task)?;
+        let guarantee = promised(&request, &task)?;
         let sequence_length = sequence_length(&request, checkpoint.config())?;
         for stage in &mut stages {
             if let Action::Learn { training, .. } = &mut stage.action {
@@ -156,12 +156,12 @@ impl<'a, D: Kernels> Plan<'a, D> {
         self.dtype
     }
 
-    /// Whether an operator is learnt.
+    /// Whether an operator is learnt; one of 0 steps stays as it starts.
     pub fn learns(&self) -> bool {
-        self.learning_stage().is_some()
+        self.learning_stage().is_some_and(|training| training.steps > 0)
     }
 
-    /// How the operator is trained, where one is learnt.
+    /// How the operator is trained, where there is one with factors.
     pub(crate) fn learning_stage(&self) -> Option<&OperatorTraining> {
         self.stages.iter().find_map(|stage| match &stage.action {
             Action::Learn { training, .. } => Some(training),
@@ -230,6 +230,21 @@ impl<'a, D: Kernels> Plan<'a, D> {
             [] => String::new(),
             _ => format!("; methods that need no data: {}", names.join(", ")),
         }
+    }
+}
+
+/// What the method promises. One that reads `steps` is asked as if `--steps` were there: an operator that stays as it starts may
+/// promise what a learnt one cannot.
+fn promised<D: Kernels>(request: &Request<'_, D>, task: &Task) -> Result<Guarantee> {
+    let steps = request.learning.steps.and_then(|steps| i64::try_from(steps).ok());
+    let with_steps = steps.and_then(|steps| {
+        let mut options = request.options.clone();
+        options.insert("steps".into(), steps.into());
+        request.method.guarantee(&options, task).ok()
+    });
+    match with_steps {
+        Some(guarantee) => Ok(guarantee),
+        None => Ok(request.method.guarantee(&request.options, task)?),
     }
 }
 

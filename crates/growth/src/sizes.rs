@@ -6,13 +6,12 @@ use std::fmt::Debug;
 
 /// Checks that `large` is the same kind of model as `small` and nowhere smaller.
 ///
-/// Depth, residual width, attention width and the MLP's inner widths may grow. What a model computes beside its widths must be
+/// Depth, residual width, attention width, the number of heads and the MLP's inner widths may grow. What a model computes beside its widths must be
 /// equal: family, head, names, vocabulary, positions, images, labels, activation, ε of the norms, biases, tying, rotary angles,
-/// windows, and the number of CaiT's class-attention layers. Numbers of heads are a method's own affair, but
+/// windows, and the number of CaiT's class-attention layers. How heads become more is a method's own affair, but
 /// - where heads are rotary they keep their length, since each pair of coordinates turns at a speed of its own (and Qwen3's head
 ///   norms have a gain for each coordinate);
-/// - where heads share keys and values, as many share them as in the small model, so that a head stays with its group;
-/// - where heads are a space of their own (CaiT's talking heads) or cannot become shorter, they do not become fewer.
+/// - where heads share keys and values, as many share them as in the small model, so that a head stays with its group.
 ///
 /// # Errors
 /// [`GrowthError::Sizes`] for the first size that does not fit.
@@ -98,12 +97,10 @@ fn growing(config: &ModelConfig) -> Vec<(&'static str, usize)> {
         ("num_hidden_layers", config.num_hidden_layers),
         ("hidden_size", config.hidden_size),
         ("intermediate_size", config.intermediate_size()),
+        ("num_attention_heads", config.num_attention_heads),
     ];
     if config.family == Family::Cait {
         growing.push(("class_intermediate_size", config.class_intermediate_size()));
-    }
-    if config.family == Family::Cait || config.family.is_llama_style() {
-        growing.push(("num_attention_heads", config.num_attention_heads));
     }
     growing
 }

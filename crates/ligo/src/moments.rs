@@ -6,7 +6,8 @@ use crate::plan::{FactorPlan, Plan};
 use ligo_kernels::{Kernels, Matrix, Result};
 use std::sync::Arc;
 
-/// The large model's moments from the small model's: the operator, without what it adds, on other values.
+/// The large model's moments from the small model's: the operator, without what it adds, on other values. As gradients grow, where
+/// both sides of a weight take the same B.
 pub(crate) fn expand<D: Kernels>(
     plan: &Arc<Plan>,
     factors: &[Matrix<D>],

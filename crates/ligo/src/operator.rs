@@ -2,7 +2,7 @@
 
 use crate::expand::{Sources, expand, expand_on};
 use crate::maps::tensor;
-use crate::options::FactorOptions;
+use crate::options::{FactorOptions, Tying};
 use crate::plan::{FactorPlan, Plan};
 use crate::{diagnostics, moments, start};
 use ligo_growth::{ExpansionFlops, FactorDiagnostics, Growth, GrowthError, LearnedOperator, Learner, Moments, Result};
@@ -28,7 +28,7 @@ impl<D: Kernels> LearnedOperator<D> for LigoOperator {
 
     fn held(&self, small: &Model, large: &Model) -> Result<usize> {
         let plan = Plan::new(small, large, &self.options)?;
-        Ok(if self.options.fresh { start::fresh_values(&plan) } else { 0 })
+        Ok(if self.options.fresh { start::fresh_values(&plan, large) } else { 0 })
     }
 }
 
@@ -129,8 +129,12 @@ impl<D: Kernels> Learner<D> for LigoLearner<D> {
     }
 
     /// First moments by the factors, second ones by their squares, with the small model's moments in place of its weights; what is
-    /// added to the large weights has none.
+    /// added to the large weights has none. Moments grow as gradients do, for which A and B change places: with A = B that is the
+    /// same, and a learnt A of its own says nothing of the gradients of what no weight reads (queries, keys). There are none then.
     fn grow_moments(&self, small: &Moments<D>) -> Result<Option<Moments<D>>> {
+        if self.options.tying != Tying::Tied {
+            return Ok(None);
+        }
         for (what, parameters) in [("the first moments", &small.first), ("the second moments", &small.second)] {
             same_names(what, self.small.specs(), parameters)?;
         }

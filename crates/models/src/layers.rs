@@ -177,11 +177,7 @@ impl Step<'_> {
         })
     }
 
-    fn post_norm<D: Kernels, T: Tape<f32, D>>(
-        self,
-        pass: &mut Pass<'_, D, T>,
-        x: Matrix<D>,
-    ) -> Result<Between<D>> {
+    fn post_norm<D: Kernels, T: Tape<f32, D>>(self, pass: &mut Pass<'_, D, T>, x: Matrix<D>) -> Result<Between<D>> {
         let Self { block, number, .. } = self;
         let attended = attention(pass, &block.attention, number, &x)?;
         let attended = pass.of_kept(attended, number)?;

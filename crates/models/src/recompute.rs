@@ -33,7 +33,8 @@ impl Model {
             course: Course::whole(self.config()),
             rotary: self.tables(&batch.inputs),
         });
-        let recompute = Recompute { record: |tape: &mut GradTape<D>, operation| tape.record(operation), way: way.clone() };
+        let recompute =
+            Recompute { record: |tape: &mut GradTape<D>, operation| tape.record(operation), way: way.clone() };
         let mut pass = self.pass(tape, parameters, &batch.inputs, (&way.course, way.rotary.as_ref()), mode)?;
         pass.recompute = Some(&recompute);
         batch.targets.check(self.config(), &batch.inputs)?;

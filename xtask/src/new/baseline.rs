@@ -23,9 +23,10 @@ const EXPERIMENT: &str = include_str!("template/experiment.toml");
 const WORKSPACE: &str = "Cargo.toml";
 const DEPENDENCIES: &str = "crates/experiment/Cargo.toml";
 const REGISTRY: &str = "crates/experiment/src/registry.rs";
+const TABLE: &str = "crates/baselines/README.md";
 
 /// The files that have a line for each method.
-pub(crate) const LISTS: [&str; 3] = [WORKSPACE, DEPENDENCIES, REGISTRY];
+pub(crate) const LISTS: [&str; 4] = [WORKSPACE, DEPENDENCIES, REGISTRY, TABLE];
 
 /// Whether a type of that name would hide one that the template uses.
 pub(super) fn means_something(type_name: &str) -> bool {
@@ -67,8 +68,8 @@ impl Baseline {
             bail!("{} exists already; give the new baseline another name", directory.display());
         }
         let known = methods::<Cpu>().iter().any(|method| method.name() == name.to_string());
-        let [workspace, dependencies, registry] = LISTS.map(|path| read(root, path));
-        let (workspace, dependencies, registry) = (workspace?, dependencies?, registry?);
+        let [workspace, dependencies, registry, table] = LISTS.map(|path| read(root, path));
+        let (workspace, dependencies, registry, table) = (workspace?, dependencies?, registry?, table?);
         ensure!(
             !known && !registry.contains(&format!("{library}::")),
             "{REGISTRY} has a method called '{name}' already; give the new baseline another name"
@@ -99,6 +100,13 @@ impl Baseline {
             Ok(text) => text,
             Err(reason) => bail!("{REGISTRY}: {reason}"),
         };
+        // As the template's own `axes` and `guarantee` say.
+        let row = format!(
+            "| `{name}` | ours | copies in turn, divided by their number | stacking, or each layer repeated | the layers | \
+             [{name}]({name}) |"
+        );
+        let table_after = lines::behind_last(&table, |line| line.starts_with("| `"), &row)
+            .with_context(|| format!("{TABLE}: expected a table of methods with rows like \"| `direct-copy` | …\""))?;
         let changed = |path: &str, before, after| Change { path: path.into(), before: Some(before), after };
         Ok(Self {
             root: root.into(),
@@ -108,6 +116,7 @@ impl Baseline {
                 changed(WORKSPACE, workspace, workspace_after),
                 changed(DEPENDENCIES, dependencies, dependencies_after),
                 changed(REGISTRY, registry, registry_after),
+                changed(TABLE, table, table_after),
                 Change { path: experiment, before: None, after: name.put_into(EXPERIMENT) },
             ],
         })

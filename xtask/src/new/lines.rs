@@ -15,6 +15,12 @@ pub(super) fn into_table(text: &str, table: &str, is_alike: impl Fn(&str) -> boo
     last.map(|number| inserted(text, number + 1, line))
 }
 
+/// The text with `line` behind the last line that `is_alike`; none if there is no such line.
+pub(super) fn behind_last(text: &str, is_alike: impl Fn(&str) -> bool, line: &str) -> Option<String> {
+    let last = text.lines().enumerate().filter(|(_, found)| is_alike(found)).last()?;
+    Some(inserted(text, last.0 + 1, line))
+}
+
 /// Whether a line of TOML sets `key`, or a key of its table: `key = …`, `key.workspace = …`.
 pub(super) fn sets(line: &str, key: &str) -> bool {
     line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
@@ -85,6 +91,13 @@ mod tests {
         assert_eq!(found, text.replace("ligo-x = 2\n", "ligo-x = 2\nligo-y = 3\n"));
         assert_eq!(into_table(text, "d", |_| true, "x"), None);
         assert_eq!(into_table(text, "a", |line| line.starts_with("serde"), "x"), None);
+    }
+
+    #[test]
+    fn a_row_becomes_the_last_of_its_table() {
+        let found = behind_last("# a\n\n| b |\n| c |\n\nd\n", |line| line.starts_with('|'), "| e |");
+        assert_eq!(found.as_deref(), Some("# a\n\n| b |\n| c |\n| e |\n\nd\n"));
+        assert_eq!(behind_last("# a\n", |line| line.starts_with('|'), "| e |"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask new baseline <name>`: a crate that compiles, passes its own tests, and runs in an experiment at once.
 //!
-//! What it writes is `template/`, real files in which a method called `my-method` is given its name, and a line in each of the three
+//! What it writes is `template/`, real files in which a method called `my-method` is given its name, and a line in each of the four
 //! files that list the methods. All of it or nothing: everything is worked out before the first file is touched.
 
 mod baseline;

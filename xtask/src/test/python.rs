@@ -15,6 +15,8 @@ use std::process::Command;
 const SCRIPTS: &str = "crates/models/tests/fixtures";
 /// What images are decoded and prepared to is held against Pillow, `transformers` and `timm` by a script beside them.
 const IMAGES: &str = "crates/data/tests/images/make_images.py";
+/// What LiGO's published formula makes of random weights is held against that formula, written out in numpy.
+const PUBLISHED: &str = "crates/ligo/tests/fixtures/published.py";
 /// Where everything is written: swept away by `cargo clean`.
 const SCRATCH: &str = "target/python";
 
@@ -39,6 +41,7 @@ pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
     checks.push(script("make_fixtures.py", &["--out", &fresh]));
     checks.push(script("compare.py", &[SCRIPTS, &fresh]));
     checks.push(check(&python, [IMAGES, "--check"]));
+    checks.push(check(&python, [PUBLISHED, "--check"]));
 
     let exports = at("exports");
     let ignored = |binary: &str, test: &str| {

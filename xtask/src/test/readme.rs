@@ -129,7 +129,10 @@ fn belongs_to(path: &Path, name: &str) -> bool {
 fn without(text: &str, name: &str) -> Option<String> {
     let [key, inherited] = [" =", ".workspace"].map(|end| format!("ligo-{name}{end}"));
     let library = format!("ligo_{}::", name.replace('-', "_"));
-    let is_other = |line: &&str| !line.starts_with(&key) && !line.starts_with(&inherited) && !line.contains(&library);
+    let row = format!("| `{name}` ");
+    let is_other = |line: &&str| {
+        !line.contains(&library) && [&key, &inherited, &row].iter().all(|start| !line.starts_with(start.as_str()))
+    };
     let others: String = text.lines().filter(is_other).flat_map(|line| [line, "\n"]).collect();
     (others.len() < text.len()).then_some(others)
 }

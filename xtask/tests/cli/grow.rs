@@ -133,6 +133,30 @@ fn a_dry_run_says_what_would_be_and_writes_nothing() {
     assert_eq!(place.names(), before);
 }
 
+/// Models large enough that a second copy of the weights would not fit into what is said.
+#[test]
+fn learning_takes_no_more_memory_than_a_dry_run_says() {
+    let place = Place::new();
+    let sizes =
+        ModelConfig { vocab_size: 40, max_position_embeddings: 64, ..ModelConfig::new(Family::Gpt2, 512, 6, 8) };
+    place.make("large", sizes);
+    std::fs::copy(place.path("gpt2/tokenizer.json"), place.path("large/tokenizer.json")).expect("a tokenizer");
+    let learn = ["--method", "ligo", "--data", "train.parquet", "--steps", "1", "--batch-size", "2"];
+    let larger = ["--sequence-length", "16", "--hidden-size", "768", "--layers", "12", "--out", "grown"];
+    let megabytes = |dry: &[&str]| {
+        let text = stdout(&place.grow("large", &[&learn[..], &larger, dry].concat()));
+        let before = text.split(" MB at the most").next().filter(|before| before.len() < text.len());
+        before.and_then(|before| before.rsplit(' ').next()?.parse::<u64>().ok())
+    };
+    let said = megabytes(&["--dry-run"]).expect("a dry run says it in megabytes at this size");
+    // Where the system says what a process has had at the most.
+    if let Some(taken) = megabytes(&[]) {
+        assert!(taken <= said, "{taken} MB, not {said}");
+        // The large weights (343 MB) are there, and with them the small ones.
+        assert!(taken > 420, "{taken} MB is less than the weights are");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_told_in_one_message_with_exit_code_2_and_nothing_is_left() {
     let place = Place::new();

@@ -47,6 +47,21 @@ fn widening_by_copies_keeps_the_function_and_the_receipt_says_so() {
 }
 
 #[test]
+fn an_operator_that_stays_at_its_start_promises_what_that_start_does_and_shows_it() {
+    let (source, place) = (checkpoint(Family::Gpt2), tempfile::tempdir().unwrap());
+    let mut asked = Asked::new(source.path(), place.path().join("grown"), "ligo");
+    asked.options = toml::toml! { width_start = "function-preserving"
+    depth_start = "identity" };
+    asked.learning.steps = Some(0);
+    let (forecast, promise) =
+        asked.with(|plan| Ok((plan.forecast(&Cpu::default())?, plan.guarantee().clone()))).unwrap();
+    assert_eq!((promise, forecast.learning), (Guarantee::Function, None));
+    assert!(forecast.memory.factors > 0 && forecast.memory.beside == 0, "{:?}", forecast.memory);
+    let report = asked.finished();
+    assert!(report.guarantee == Guarantee::Function && report.receipt.unwrap().is_kept());
+}
+
+#[test]
 fn the_card_names_source_licence_method_and_command_and_copies_nothing_else() {
     let (source, place) = (checkpoint(Family::Gpt2), tempfile::tempdir().unwrap());
     let card = "---\nlicense: apache-2.0\nlanguage: en\n---\n# A secret story\n";

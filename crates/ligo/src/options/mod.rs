@@ -69,8 +69,9 @@ pub struct LigoOptions {
     pub residual: bool,
     /// Whether the entries that no small weight covers are the map's *plus* the fresh values of a large model, which stay constant
     /// while the map is learnt; left out: true, or false where `width_start` divides copies, whose sums they would upset. Measured
-    /// on a small run, see the table of presets. With `width_start = "zero"` that is direct copy's start. It takes the memory of
-    /// those entries, and their part of a step: one addition each.
+    /// on a small run, see the table of presets. A norm's gain is fresh as 1, so that a new one starts as the map's plus 1: twice a gain
+    /// where the map takes a mean of old ones, which measured better than once. With `width_start = "zero"` that is direct copy's
+    /// start. It takes the memory of those entries, and their part of a step: one addition each.
     pub fresh: Option<bool>,
     /// Whether the small weights are trained together with the factors: false.
     pub tune_small: bool,

@@ -1,23 +1,26 @@
 //! What stands beside the learnt map from the start: a large model's fresh values, constant, and R, which is learnt.
 
-use crate::plan::{Axes, Piece, Plan, extent};
+use crate::plan::{Axes, ModulePlan, Piece, Plan, extent};
 use ligo_growth::{Growth, Result};
 use ligo_kernels::{Kernels, Matrix};
+use ligo_models::{Init, Model, ParamSpec};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// For each large weight its fresh values where no small weight reaches, packed in the order of [`beyond`]; empty where one reaches
-/// everywhere.
+/// everywhere, or where nothing is added.
 pub(crate) fn fresh<D: Kernels>(plan: &Plan, growth: &Growth<'_, D>) -> Result<Vec<Arc<Vec<f32>>>> {
-    let mut packed: Vec<Arc<Vec<f32>>> = vec![Arc::default(); growth.large.specs().len()];
+    let specs = growth.large.specs();
+    let mut packed: Vec<Arc<Vec<f32>>> = vec![Arc::default(); specs.len()];
     // Each whole weight goes as soon as it is packed.
     let mut whole: Vec<Option<Matrix<D>>> =
         growth.large.fresh(growth.device, growth.seed)?.tensors().iter().cloned().map(Some).collect();
     for module in &plan.modules {
         for &large in &module.large {
-            if let Some(whole) = whole[large].take().filter(|_| module.widens()) {
+            let whole = whole[large].take().filter(|_| module.widens() && is_added(&specs[large]));
+            if let Some(whole) = whole {
                 let values = whole.as_vec();
                 drop(whole);
                 let mut kept = Vec::with_capacity(beyond_count(&module.axes[0]));
@@ -29,10 +32,15 @@ pub(crate) fn fresh<D: Kernels>(plan: &Plan, growth: &Growth<'_, D>) -> Result<V
     Ok(packed)
 }
 
+/// Whether anything is: a fresh bias is 0.
+fn is_added(spec: &ParamSpec) -> bool {
+    spec.init != Init::Zeros
+}
+
 /// How many numbers [`fresh`] holds.
-pub(crate) fn fresh_values(plan: &Plan) -> usize {
-    let widening = plan.modules.iter().filter(|module| module.widens());
-    widening.map(|module| module.large.len() * beyond_count(&module.axes[0])).sum()
+pub(crate) fn fresh_values(plan: &Plan, large: &Model) -> usize {
+    let held = |module: &&ModulePlan| module.widens() && is_added(&large.specs()[module.large[0]]);
+    plan.modules.iter().filter(held).map(|module| module.large.len() * beyond_count(&module.axes[0])).sum()
 }
 
 fn beyond_count(axes: &Axes) -> usize {

@@ -43,7 +43,7 @@ fn name(text: &str) -> Name {
 }
 
 #[test]
-fn a_new_baseline_is_a_crate_an_experiment_and_three_lines() {
+fn a_new_baseline_is_a_crate_an_experiment_and_a_line_in_each_list() {
     let root = workspace();
     let before = files(root.path());
     Baseline::plan(root.path(), &name(NEW)).unwrap().write().unwrap();
@@ -52,6 +52,11 @@ fn a_new_baseline_is_a_crate_an_experiment_and_three_lines() {
         (WORKSPACE, "ligo-made-by-a-test = { path = \"crates/baselines/made-by-a-test\" }"),
         (DEPENDENCIES, "ligo-made-by-a-test.workspace = true"),
         (REGISTRY, "        Box::new(ligo_made_by_a_test::MadeByATest),"),
+        (
+            TABLE,
+            "| `made-by-a-test` | ours | copies in turn, divided by their number | stacking, or each layer repeated | the layers | \
+             [made-by-a-test](made-by-a-test) |",
+        ),
     ] {
         let text = after.remove(Path::new(path)).unwrap();
         assert_eq!(text.replace(&format!("{line}\n"), ""), before[Path::new(path)], "{path}");
@@ -98,6 +103,7 @@ fn a_file_of_another_shape_is_named() {
         (WORKSPACE, "Cargo.toml: expected a line like `ligo-direct-copy = { path = … }`"),
         (DEPENDENCIES, "crates/experiment/Cargo.toml: expected a line like `ligo-direct-copy.workspace = true`"),
         (REGISTRY, "crates/experiment/src/registry.rs: expected a function `pub fn methods`"),
+        (TABLE, "crates/baselines/README.md: expected a table of methods"),
     ] {
         let root = workspace();
         write(&root.path().join(path), "").unwrap();

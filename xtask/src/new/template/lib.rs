@@ -107,7 +107,8 @@ impl<D: Kernels> Method<D> for MyMethod {
 
     fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
         let MyMethodOptions { order } = parse_options(NAME, options)?;
-        Ok(Guarantee::Layers(order.map(&task.small, &task.large).layers().unwrap_or_default()))
+        let maps = MyMethodOperator { order }.maps(&task.small, &task.large)?;
+        Ok(Guarantee::Layers(maps.depth.layers().unwrap_or_default()))
     }
 }
 
