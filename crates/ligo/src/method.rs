@@ -114,6 +114,19 @@ fn guarantee(options: &LigoOptions, task: &Task) -> Result<Guarantee> {
     };
     match layers {
         Some(layers) if !widens || options.factors == Sharing::PerKind => Ok(Guarantee::Layers(layers)),
-        _ => nothing("its factors start at random"),
+        Some(_) => nothing("each layer is widened by factors of its own"),
+        None if small < large && post_norm => nothing("a new layer norms what it passes on once more"),
+        None => nothing(not_preserved(options.width_start)),
+    }
+}
+
+/// Why a wider model does not start with the small one's function.
+fn not_preserved(start: WidthStart) -> &'static str {
+    match start {
+        WidthStart::Random | WidthStart::Selection | WidthStart::SelectionNormalised | WidthStart::Gaussian => {
+            "its factors start at random"
+        }
+        WidthStart::FunctionPreserving => "the norms see unequal numbers of copies",
+        WidthStart::Zero => "new coordinates start at 0",
     }
 }

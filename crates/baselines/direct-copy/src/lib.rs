@@ -80,7 +80,9 @@ impl<D: Kernels> Method<D> for DirectCopy {
         Axes { width: "the small block, fresh values around it", depth: "stacking" }
     }
 
-    fn guarantee(&self, _: &toml::Table, task: &Task) -> Result<Guarantee> {
+    fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
+        let DirectCopyOptions {} = parse_options("direct-copy", options)?;
+        check_growth(&task.small, &task.large)?;
         let depth = DepthMap::stack(task.small.num_hidden_layers, task.large.num_hidden_layers);
         Ok(Guarantee::Layers(depth.layers().unwrap_or_default()))
     }

@@ -13,10 +13,15 @@
 //! preserved. Queries, keys and values, and both halves of a gated MLP, are tiled each for itself; norms, biases, embeddings
 //! and the head by the same map as the weights.
 //!
-//! Attention is tiled by whole heads, g then being a map of heads: with 12 and 16 heads of 64, as in the original, that is the
-//! same as tiling coordinates, and where ⌊(D − d) / 2⌋ is no multiple of a head's length the original cuts heads in two. Where
-//! several query heads share a value head they go with it. Only where the two models' heads are not equally long are
-//! coordinates tiled.
+//! **Heads.** The original tiles queries, keys and values by coordinates too, so that a copy begins in the middle of a head where
+//! off is no multiple of a head's length: a large head's scores are then sums over parts of two small heads. The default here,
+//! `heads = "whole"`, departs from that: g is a map of heads, and query heads that share a value head go with it, so that each
+//! large head attends to what a small one attends to. `heads = "cut"` is the paper's map on every axis. The two are one wherever
+//! off is whole heads, as with the 12 and 16 heads of 64 of the original, and where the two models' heads are not equally long:
+//! coordinates are tiled then.
+//!
+//! Rotary positions turn a head's coordinates in pairs, and a cut head's pairs would be of two heads; grouped query heads would
+//! leave the key head that they share. So there `"cut"` is refused by name unless off is whole key heads.
 //!
 //! Depth: layer i takes the small layer round(i · L1 / L2), halves to even, at most the last (22 to 28 layers repeats 2, 6, 9,
 //! 13, 16 and 20). The authors train on with a fresh optimiser and a longer warm-up.
@@ -48,7 +53,7 @@ mod operator;
 #[cfg(test)]
 mod tests;
 
-pub use operator::{Around, Offset, Tiling};
+pub use operator::{Around, Heads, Offset, Tiling};
 
 use ligo_growth::{Axes, Guarantee, Method, Recipe, Result, Stage, Start, Task, check_growth, parse_options};
 use ligo_kernels::Kernels;
@@ -69,6 +74,8 @@ pub struct ModernBertTilingOptions {
     pub offset: Offset,
     /// What lies around it: `tiles`, or the large model's own `fresh` start.
     pub around: Around,
+    /// What is tiled in attention: `whole` heads, or coordinates, so that heads may be `cut` (the paper's map on every axis).
+    pub heads: Heads,
 }
 
 impl<D: Kernels> Method<D> for ModernBertTiling {
@@ -96,7 +103,9 @@ impl<D: Kernels> Method<D> for ModernBertTiling {
 }
 
 fn operator(options: &toml::Table, task: &Task) -> Result<Tiling> {
-    let ModernBertTilingOptions { offset, around } = parse_options(NAME, options)?;
+    let ModernBertTilingOptions { offset, around, heads } = parse_options(NAME, options)?;
     check_growth(&task.small, &task.large)?;
-    Ok(Tiling { offset, around })
+    let tiling = Tiling { offset, around, heads };
+    tiling.check(&task.small, &task.large)?;
+    Ok(tiling)
 }

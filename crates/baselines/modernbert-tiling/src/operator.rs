@@ -1,6 +1,8 @@
 //! Which small coordinate and which small layer each large one takes. Not here: what the options are called.
 
-use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, Moments, Result, SpaceMap, WidthMap};
+use ligo_growth::{
+    DepthMap, Expansion, Growth, GrowthError, GrowthOperator, LinearGrowth, Moments, Result, SpaceMap, WidthMap,
+};
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters, Space, SpaceSize};
 use serde::Deserialize;
@@ -27,6 +29,17 @@ pub enum Around {
     Fresh,
 }
 
+/// What is tiled where queries, keys and values are made of heads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heads {
+    /// Heads, where they are equally long in both models.
+    #[default]
+    Whole,
+    /// Coordinates as on every other axis, as in the original: a copy may begin in the middle of a head.
+    Cut,
+}
+
 /// The operator behind [`crate::ModernBertTiling`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tiling {
@@ -34,9 +47,35 @@ pub struct Tiling {
     pub offset: Offset,
     /// What lies around it.
     pub around: Around,
+    /// What is tiled in attention.
+    pub heads: Heads,
 }
 
 impl Tiling {
+    /// Refuses to cut heads under rotary positions: the two coordinates of a pair, half a head apart, would come from two heads.
+    /// The large model is one that the small one can grow to, with heads of the same length there.
+    ///
+    /// Keys alone are looked at. Where their heads stay whole the queries' do too, and stay with the key head that they share,
+    /// as off is then a whole number of groups.
+    ///
+    /// # Errors
+    /// [`GrowthError::Option`] for `heads`.
+    pub(crate) fn check(self, small: &ModelConfig, large: &ModelConfig) -> Result<()> {
+        if self.heads == Heads::Whole || !small.family.is_llama_style() {
+            return Ok(());
+        }
+        let [from, to] = [small, large].map(|config| config.space(Space::Key(0)));
+        if self.off(from.width(), to.width()).is_multiple_of(from.unit) {
+            return Ok(());
+        }
+        let reason = format!(
+            "found \"cut\", which tiles {} key heads to {} from the middle of a head and tears its rotary pairs apart, expected \
+             \"whole\", or offset = \"edge\", or an even number of new key heads",
+            from.units, to.units,
+        );
+        Err(GrowthError::option(crate::NAME, "heads", reason))
+    }
+
     fn linear(self, small: &ModelConfig, large: &ModelConfig) -> Result<LinearGrowth> {
         let sharing = small.num_attention_heads / small.num_key_value_heads().max(1);
         let width = WidthMap::per_space(small, large, |space, from, to| {
@@ -45,24 +84,33 @@ impl Tiling {
             let from = self.coordinates(from, to, together);
             Ok(SpaceMap::tied(Expansion::Select { from, scale: None }))
         })?;
+        self.check(small, large)?;
         let depth = DepthMap::list(small.num_hidden_layers, &layers(small.num_hidden_layers, large.num_hidden_layers))?;
         Ok(LinearGrowth { width, depth })
     }
 
-    /// For each large coordinate the small one; whole units where they are equally long, `together` of them at a time.
+    /// For each large coordinate the small one; whole units if asked for and equally long, `together` of them at a time.
     fn coordinates(self, small: SpaceSize, large: SpaceSize, together: usize) -> Vec<Option<usize>> {
-        let block = if small.unit == large.unit { small.unit * together } else { 1 };
+        let block = match self.heads {
+            Heads::Whole if small.unit == large.unit => small.unit * together,
+            _ => 1,
+        };
         let blocks = self.map(small.width() / block, large.width() / block);
         let coordinates = |j: Option<usize>| (0..block).map(move |o| j.map(|j| j * block + o));
         blocks.into_iter().flat_map(coordinates).collect()
     }
 
-    /// g: for each of D the one of d.
-    fn map(self, small: usize, large: usize) -> Vec<Option<usize>> {
-        let off = match self.offset {
+    /// off: where the whole copy begins.
+    fn off(self, small: usize, large: usize) -> usize {
+        match self.offset {
             Offset::Centre => (large - small) / 2,
             Offset::Edge => 0,
-        };
+        }
+    }
+
+    /// g: for each of D the one of d.
+    fn map(self, small: usize, large: usize) -> Vec<Option<usize>> {
+        let off = self.off(small, large);
         let tiled = |j: usize| match self.around {
             Around::Fresh if !(off..off + small).contains(&j) => None,
             // Beyond the left edge the modulus is that of a number below 0: a whole number of tiles is added first.
@@ -99,12 +147,12 @@ mod tests {
     #[test]
     fn the_index_map_is_the_papers() {
         let some = |from: &[usize]| -> Vec<Option<usize>> { from.iter().map(|&j| Some(j)).collect() };
-        let tiles = |offset| Tiling { offset, around: Around::Tiles };
+        let tiles = |offset| Tiling { offset, ..Tiling::default() };
         assert_eq!(tiles(Offset::Centre).map(4, 7), some(&[3, 0, 1, 2, 3, 0, 1]));
         assert_eq!(tiles(Offset::Centre).map(3, 9), some(&[0, 1, 2, 0, 1, 2, 0, 1, 2]));
         assert_eq!(tiles(Offset::Centre).map(2, 9), some(&[1, 0, 1, 0, 1, 0, 1, 0, 1]));
         assert_eq!(tiles(Offset::Edge).map(4, 7), some(&[0, 1, 2, 3, 0, 1, 2]));
-        let fresh = Tiling { offset: Offset::Centre, around: Around::Fresh };
+        let fresh = Tiling { around: Around::Fresh, ..Tiling::default() };
         assert_eq!(fresh.map(4, 7), [None, Some(0), Some(1), Some(2), Some(3), None, None]);
         // 768 to 1024: 128 on either side.
         let map = tiles(Offset::Centre).map(768, 1024);
@@ -130,6 +178,9 @@ mod tests {
         // 2 value heads to 3, off = 0: 0 1 0. 4 query heads to 6, two to each.
         assert_eq!(tiling.coordinates(heads(2), heads(3), 1), some(&[0, 1, 2, 3, 0, 1]));
         assert_eq!(tiling.coordinates(heads(4), heads(6), 2), some(&[0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3]));
+        // Cut: off = 1 coordinate.
+        let tiling = Tiling { heads: Heads::Cut, ..tiling };
+        assert_eq!(tiling.coordinates(heads(2), heads(3), 1), some(&[3, 0, 1, 2, 3, 0]));
     }
 
     #[test]

@@ -4,50 +4,119 @@ use crate::ModernBertTiling;
 use ligo_growth::testing::{assert_layers, config, difference, grown_by, pairs, scrambled};
 use ligo_growth::{GrowthError, Guarantee, Method, Recipe, Result, Task};
 use ligo_kernels::Cpu;
-use ligo_models::{Family, Model, ModelConfig};
+use ligo_models::{Axis, Family, Model, ModelConfig, Space};
 
 fn recipe(options: &str, small: &ModelConfig, large: &ModelConfig) -> Result<Recipe<Cpu>> {
     let task = Task { small: small.clone(), large: large.clone(), steps: 600 };
     ModernBertTiling.recipe(&options.parse().unwrap(), &task)
 }
 
-/// g of an axis that carries `parts` spaces, one after the other, in units of `unit` coordinates.
-fn tiled(small: usize, large: usize, parts: usize, unit: usize, i: usize) -> usize {
-    let (from, to) = (small / parts / unit, large / parts / unit);
-    let (part, unit_of, offset) = (i / (to * unit), i / unit % to, i % unit);
-    let off = ((to - from) / 2) as isize;
-    let g = (unit_of as isize - off).rem_euclid(from as isize) as usize;
-    part * from * unit + g * unit + offset
+/// What is tiled as one, in coordinates.
+fn block(space: Space, small: &ModelConfig, large: &ModelConfig, heads: &str) -> usize {
+    let sharing = small.num_attention_heads / small.num_key_value_heads();
+    match space {
+        _ if heads == "cut" || small.head_dim() != large.head_dim() => 1,
+        Space::Query(_) | Space::Context(_) => sharing * small.head_dim(),
+        Space::Key(_) | Space::Value(_) => small.head_dim(),
+        _ => 1,
+    }
+}
+
+/// g of an axis: its spaces one after the other, each tiled for itself.
+fn tiled(axis: &Axis, small: &ModelConfig, large: &ModelConfig, heads: &str) -> Vec<usize> {
+    let (mut map, mut before) = (Vec::new(), 0);
+    for &space in &axis.spaces {
+        let (from, to) = (small.space(space).width(), large.space(space).width());
+        let block = block(space, small, large, heads);
+        let (d, off) = ((from / block) as isize, ((to / block - from / block) / 2) as isize);
+        let g = |j: usize| ((j / block) as isize - off).rem_euclid(d) as usize * block + j % block;
+        map.extend((0..to).map(|j| before + g(j)));
+        before += from;
+    }
+    map
+}
+
+/// Every entry of every parameter, at two layers on both sides.
+fn assert_tiled(name: &str, small: ModelConfig, large: ModelConfig, heads: &str) {
+    let recipe = recipe(&format!("heads = '{heads}'"), &small, &large).unwrap();
+    let model = Model::new(small.clone()).unwrap();
+    let parameters = scrambled(&model, 1);
+    let (_, grown) = grown_by(&recipe, &model, &parameters, 7);
+    for (spec, new) in grown.specs().iter().zip(grown.tensors()) {
+        let (old, new) = (parameters.get(&spec.name).unwrap().as_vec(), new.as_vec());
+        let maps: Vec<Vec<usize>> = spec.axes.iter().map(|axis| tiled(axis, &small, &large, heads)).collect();
+        let (rows, columns) = match &maps[..] {
+            [rows, columns] => (&rows[..], columns),
+            [only] => (&[0][..], only),
+            _ => panic!("{}: {} axes", spec.name, maps.len()),
+        };
+        // A map takes from every small coordinate.
+        let stride = columns.iter().max().map_or(0, |last| last + 1);
+        let expected = |i: usize| old[rows[i / columns.len()] * stride + columns[i % columns.len()]];
+        assert_eq!(new.len(), rows.len() * columns.len(), "{name} {}", spec.name);
+        for (i, value) in new.iter().enumerate() {
+            assert_eq!(*value, expected(i), "{name}, {heads}: {} [{i}]", spec.name);
+        }
+    }
 }
 
 #[test]
 fn every_entry_is_the_small_one_at_the_tiled_row_and_column_undivided() {
-    // 8 to 12 by heads of 4: 2 heads to 3, off = 0 heads for attention, 2 coordinates for the residual stream.
-    let (small, large) = (config(Family::Gpt2, 1, 8, 2), config(Family::Gpt2, 1, 12, 3));
-    let recipe = recipe("", &small, &large).unwrap();
-    let small = Model::new(small).unwrap();
-    let parameters = scrambled(&small, 1);
-    let (_, grown) = grown_by(&recipe, &small, &parameters, 7);
-    let plain = |small, large, i| tiled(small, large, 1, 1, i);
-    let heads = |parts: usize| move |small, large, i| tiled(small, large, parts, 4, i);
-    type Map = Box<dyn Fn(usize, usize, usize) -> usize>;
-    let cases: [(&str, Map, Map); 5] = [
-        ("transformer.wte.weight", Box::new(|_, _, i| i), Box::new(plain)),
-        ("transformer.h.0.attn.c_attn.weight", Box::new(plain), Box::new(heads(3))),
-        ("transformer.h.0.attn.c_proj.weight", Box::new(heads(1)), Box::new(plain)),
-        ("transformer.h.0.mlp.c_fc.weight", Box::new(plain), Box::new(plain)),
-        ("transformer.ln_f.weight", Box::new(|_, _, i| i), Box::new(plain)),
-    ];
-    for (name, row, column) in cases {
-        let find = |specs: &[ligo_models::ParamSpec]| specs.iter().position(|spec| spec.name == name).unwrap();
-        let (old, new) = (find(parameters.specs()), find(grown.specs()));
-        let ((rows, columns), (wide_rows, wide_columns)) =
-            (parameters.specs()[old].matrix_shape(), grown.specs()[new].matrix_shape());
-        let (old, new) = (parameters.tensors()[old].as_vec(), grown.tensors()[new].as_vec());
-        for (i, k) in (0..wide_rows).flat_map(|i| (0..wide_columns).map(move |k| (i, k))) {
-            let expected = old[row(rows, wide_rows, i) * columns + column(columns, wide_columns, k)];
-            assert_eq!(new[i * wide_columns + k], expected, "{name} ({i}, {k})");
+    for heads in ["whole", "cut"] {
+        // Off is two heads; of grouped models one key head.
+        for (name, small, large) in pairs((2, 16, 4), (2, 32, 8)) {
+            assert_tiled(&name, small, large, heads);
         }
+        for family in Family::ALL {
+            // 2 heads of 4 to 3: off is half a head where heads are cut.
+            if heads == "whole" || !family.is_llama_style() {
+                assert_tiled(family.name(), config(family, 2, 8, 2), config(family, 2, 12, 3), heads);
+            }
+            // Longer heads.
+            if !family.is_llama_style() {
+                assert_tiled(family.name(), config(family, 2, 8, 2), config(family, 2, 12, 2), heads);
+            }
+        }
+    }
+}
+
+#[test]
+fn cut_heads_and_whole_ones_are_one_where_off_is_whole_heads() {
+    let grown = |heads: usize, options: &str| {
+        let (small, large) = (config(Family::Gpt2, 1, 8, 2), config(Family::Gpt2, 1, 4 * heads, heads));
+        let recipe = recipe(options, &small, &large).unwrap();
+        let small = Model::new(small).unwrap();
+        let (_, grown) = grown_by(&recipe, &small, &scrambled(&small, 1), 7);
+        grown.get("transformer.h.0.attn.c_attn.weight").unwrap().as_vec()
+    };
+    for (heads, offset, same) in [(3, "centre", false), (3, "edge", true), (4, "centre", true), (5, "centre", false)] {
+        let [whole, cut] =
+            ["whole", "cut"].map(|value| grown(heads, &format!("offset = '{offset}'\nheads = '{value}'")));
+        assert_eq!(whole == cut, same, "{heads} heads, {offset}");
+    }
+}
+
+#[test]
+fn rotary_heads_are_not_cut() {
+    let refused = |small: &ModelConfig, large: &ModelConfig, options: &str| {
+        let error = recipe(options, small, large).unwrap_err();
+        assert!(matches!(&error, GrowthError::Option { option, .. } if option == "heads"), "{error}");
+        error.to_string()
+    };
+    for family in Family::ALL.into_iter().filter(|family| family.is_llama_style()) {
+        let (small, large) = (config(family, 2, 8, 2), config(family, 2, 12, 3));
+        let message = refused(&small, &large, "heads = 'cut'");
+        assert!(message.contains("tiles 2 key heads to 3 from the middle of a head"), "{message}");
+        refused(&small, &large, "heads = 'cut'\naround = 'fresh'");
+        // What the message says would do.
+        for options in ["heads = 'whole'", "heads = 'cut'\noffset = 'edge'"] {
+            assert!(recipe(options, &small, &large).is_ok(), "{options}");
+        }
+        // 4 query heads to 6, two to each key head: they would stay whole, their 2 key heads to 3 not.
+        let grouped =
+            |hidden, heads| ModelConfig { num_key_value_heads: Some(heads / 2), ..config(family, 2, hidden, heads) };
+        refused(&grouped(16, 4), &grouped(24, 6), "heads = 'cut'");
+        assert!(recipe("heads = 'cut'", &grouped(16, 4), &grouped(32, 8)).is_ok());
     }
 }
 
@@ -64,7 +133,7 @@ fn layers_are_spread_evenly_in_every_family() {
 
 #[test]
 fn nothing_is_preserved_and_everything_is_finite_in_every_family() {
-    for options in ["", "offset = 'edge'", "around = 'fresh'"] {
+    for options in ["", "offset = 'edge'", "around = 'fresh'", "heads = 'cut'\noffset = 'edge'"] {
         for (name, small, large) in pairs((2, 8, 2), (3, 24, 6)) {
             let recipe = recipe(options, &small, &large).unwrap();
             let small = Model::new(small).unwrap();
@@ -112,6 +181,8 @@ fn smaller_models_and_unknown_values_are_refused_and_layers_are_all_that_is_prom
     assert!(matches!(&error, GrowthError::Sizes { .. }), "{error}");
     let error = recipe("offset = 'center'", &small, &large).unwrap_err();
     assert!(matches!(&error, GrowthError::Option { option, .. } if option == "offset"), "{error}");
+    let error = recipe("heads = 'split'", &small, &large).unwrap_err();
+    assert!(matches!(&error, GrowthError::Option { option, .. } if option == "heads"), "{error}");
     let task = Task { small, large, steps: 600 };
     let guarantee = Method::<Cpu>::guarantee(&ModernBertTiling, &toml::Table::new(), &task).unwrap();
     assert_eq!(guarantee, Guarantee::Layers(vec![0, 1, 1]));

@@ -92,7 +92,9 @@ impl<D: Kernels> Method<D> for Mslt {
         Axes { width: "full from the start", depth: "copies of the top layers on top, trained alone" }
     }
 
-    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+    fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
+        let options: MsltOptions = parse_options(NAME, options)?;
+        options.resolve(task)?;
         Ok(Guarantee::Nothing("it starts from a shallow model of its own".into()))
     }
 }

@@ -88,7 +88,9 @@ impl<D: Kernels> Method<D> for StackBert {
         Axes { width: "full from the start", depth: "stacking, doubling by doubling" }
     }
 
-    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+    fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
+        let options: StackBertOptions = parse_options(NAME, options)?;
+        options.resolve(task)?;
         Ok(Guarantee::Nothing("it starts from a shallow model of its own".into()))
     }
 }

@@ -25,8 +25,24 @@
 //! other. So one step of AdamW moves the diagonal exactly as it would have moved the small model, and the rest by a tenth (1 −
 //! β₁) of a step.
 //!
-//! After growth the authors restart the learning rate where the large model's own schedule stands at that loss; that is a
-//! matter of the training's options.
+//! **The learning rate.** After growth the authors go on at the rate that the large model's own schedule has at the same loss: at
+//! η(t), t being the step at which the large model alone would be where the grown one is. No value of a row's
+//! `learning_rate_after_growth` does that: `"restart"` is the whole schedule over the steps that are left, `"continue"` the
+//! schedule where it stands without its warm-up, `"re-warm"` the same behind a ramp; a key for the step at which to go on does
+//! not exist. To come near, run `scratch` first and take t from its curve: where it passes the small model's last loss, which
+//! is the grown model's first. Then give this method's row a schedule of its own, the rest of the large model's, with S steps
+//! in all, the peak η and the final ratio r of `[training]`:
+//!
+//! ```toml
+//! [methods.training]
+//! steps = 400                 # S − t
+//! warmup_steps = 0
+//! learning_rate = 7e-4        # η(t)
+//! final_ratio = 0.14          # r η / η(t)
+//! ```
+//!
+//! Where the schedule is linear and t lies behind its warm-up, that is the authors' rule; a cosine is right at both ends, and
+//! another one in between.
 //!
 //! The two copies are equal, and stay so without dropout. `noise` moves a little of what one copy is read with to the other
 //! without changing the function: `(w + n) x + (0 − n) x`, n ~ N(0, (noise · w)²). The authors add none, which is the default.

@@ -164,11 +164,40 @@ fn only_an_operator_that_stays_at_its_start_can_say_what_it_grows() {
             None => assert!(matches!(found, Guarantee::Nothing(_)), "{options}"),
         }
     }
-    let post_norm = |layers| config(Family::Bert, layers, 8, 2);
-    let task = Task { small: post_norm(2), large: post_norm(3), steps: 10 };
-    let options = toml::toml! { steps = 0
-    depth_start = "identity" };
-    assert!(matches!(Method::<Cpu>::guarantee(&Ligo, &options, &task).unwrap(), Guarantee::Nothing(_)));
+}
+
+#[test]
+fn where_nothing_is_promised_the_reason_is_the_true_one() {
+    let keep = "width_start = 'function-preserving'\ndepth_start = 'identity'";
+    let identity = "fresh = false\ndepth_start = 'identity'";
+    let normed = "a new layer norms what it passes on once more";
+    let (wide, odd) = ((5, 16, 4), (2, 12, 3));
+    let cases = [
+        // Nothing is random, nothing is wider: the norms behind the sums alone.
+        (Family::Bert, "depth_start = 'identity'".to_owned(), (5, 8, 2), normed),
+        (Family::Roberta, "depth_start = 'identity'".to_owned(), (5, 8, 2), normed),
+        (Family::Roberta, keep.to_owned(), wide, normed),
+        (Family::Bert, identity.to_owned(), wide, normed),
+        (Family::Gpt2, identity.to_owned(), wide, "its factors start at random"),
+        (Family::Gpt2, format!("{identity}\nwidth_start = 'zero'"), wide, "new coordinates start at 0"),
+        (Family::Gpt2, keep.to_owned(), odd, "the norms see unequal numbers of copies"),
+        (Family::Bert, keep.to_owned(), odd, "the norms see unequal numbers of copies"),
+        (
+            Family::Gpt2,
+            "fresh = false\nfactors = 'per-large-layer'".to_owned(),
+            wide,
+            "each layer is widened by factors of its own",
+        ),
+        (Family::Gpt2, "depth_noise = 0.1".to_owned(), wide, "its depth weights start with noise"),
+        (Family::Gpt2, String::new(), wide, "new coordinates start at random"),
+        (Family::Gpt2, "residual = true".to_owned(), wide, "every weight has a random addition"),
+    ];
+    for (family, options, (layers, hidden, heads), expected) in cases {
+        let task = Task { small: config(family, 2, 8, 2), large: config(family, layers, hidden, heads), steps: 10 };
+        let options = format!("steps = 0\n{options}");
+        let found = Method::<Cpu>::guarantee(&Ligo, &options.parse().unwrap(), &task).unwrap();
+        assert_eq!(found, Guarantee::Nothing(expected.into()), "{family} {options}");
+    }
 }
 
 #[test]
