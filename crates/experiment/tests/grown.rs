@@ -1,5 +1,5 @@
 //! Grown checkpoints for others to load: `cargo xtask test --with-python` runs these, and `check_grown.py` and `minilm.py` in the
-//! models' fixtures read what they write. What each method promises of itself, `methods.rs` holds it to; here the question is
+//! models' fixtures read what they write. What each method promises of itself, `methods/` holds it to; here the question is
 //! whether a grown model is one that `transformers` and `timm` know.
 //!
 //! A tree of grown checkpoints has a list at its root, `grown.json`: `[{method, options, guarantee, source, grown}]`, where `source` is

@@ -34,7 +34,8 @@ impl<D: Kernels> Method<D> for Scratch {
         Axes { width: "fresh", depth: "fresh" }
     }
 
-    fn guarantee(&self, _: &toml::Table, _: &Task) -> Result<Guarantee> {
+    fn guarantee(&self, options: &toml::Table, _: &Task) -> Result<Guarantee> {
+        let ScratchOptions {} = parse_options("scratch", options)?;
         Ok(Guarantee::Nothing("nothing of the small model is in it".into()))
     }
 }

@@ -132,7 +132,7 @@ impl<D: Kernels> Learner<D> for LigoLearner<D> {
     /// added to the large weights has none. Moments grow as gradients do, for which A and B change places: with A = B that is the
     /// same, and a learnt A of its own says nothing of the gradients of what no weight reads (queries, keys). There are none then.
     fn grow_moments(&self, small: &Moments<D>) -> Result<Option<Moments<D>>> {
-        if self.options.tying != Tying::Tied {
+        if self.options.tying != Tying::Tied && self.plan.modules.iter().any(|module| module.widens()) {
             return Ok(None);
         }
         for (what, parameters) in [("the first moments", &small.first), ("the second moments", &small.second)] {

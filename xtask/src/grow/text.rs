@@ -74,7 +74,7 @@ pub(super) fn forecast(plan: &Plan<'_, Cpu>, forecast: &Forecast, method: &dyn M
     uses.extend([("held by the operator", memory.held), ("factors with gradients and moments", memory.factors)]);
     uses.push(("the program", ligo_grow::ASIDE));
     let uses =
-        uses.into_iter().filter(|(_, size)| *size > 0).map(|(use_, size)| format!("{use_} {}", bytes(Some(size))));
+        uses.into_iter().filter(|(_, size)| *size > 0).map(|(what, size)| format!("{what} {}", bytes(Some(size))));
     let uses = uses.collect::<Vec<_>>().join(", ");
     lines.line("memory", format!("{} at the most: {uses}", bytes(Some(memory.total()))));
     lines.line("time", format!("about {}", duration(forecast.seconds)));

@@ -125,11 +125,12 @@ impl<D: Kernels> Method<D> for Bert2Bert {
     }
 
     fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
-        let Bert2BertOptions { scheme, draw, .. } = parse_options(NAME, options)?;
+        let options: Bert2BertOptions = parse_options(NAME, options)?;
         check_growth(&task.small, &task.large)?;
         check_head_dim(NAME, &task.small, &task.large)?;
-        let guarantee = copied(draw, &task.small, &task.large).guarantee(&task.small, &task.large);
-        Ok(match (scheme, guarantee) {
+        options.sub_models(task)?;
+        let guarantee = copied(options.draw, &task.small, &task.large).guarantee(&task.small, &task.large);
+        Ok(match (options.scheme, guarantee) {
             (Scheme::Aki, Guarantee::Function) => Guarantee::Nothing("new rows hold the next layer's".into()),
             (_, guarantee) => guarantee,
         })

@@ -86,6 +86,22 @@ fn expansion(task: &Task) -> Result<CopiedGrowth> {
     Ok(CopiedGrowth { method: NAME, draw: Draw::Balanced, depth })
 }
 
+/// Which weights change.
+fn trained(train: Train, expansion: &CopiedGrowth, task: &Task) -> Result<Trained> {
+    let new = expansion.depth.silent();
+    match train {
+        Train::All => Ok(Trained::All),
+        Train::NewBlocks if new.is_empty() => {
+            let reason = format!(
+                "found \"new-blocks\", but num_hidden_layers is {} as in the small model; expected more, or \"all\"",
+                task.large.num_hidden_layers
+            );
+            Err(GrowthError::option(NAME, "train", reason))
+        }
+        Train::NewBlocks => Ok(Trained::Layers(new)),
+    }
+}
+
 impl<D: Kernels> Method<D> for BlockExpansion {
     fn name(&self) -> &'static str {
         NAME
@@ -98,18 +114,7 @@ impl<D: Kernels> Method<D> for BlockExpansion {
     fn recipe(&self, options: &toml::Table, task: &Task) -> Result<Recipe<D>> {
         let BlockExpansionOptions { train } = parse_options(NAME, options)?;
         let expansion = expansion(task)?;
-        let new = expansion.depth.silent();
-        let trained = match train {
-            Train::All => Trained::All,
-            Train::NewBlocks if new.is_empty() => {
-                let reason = format!(
-                    "found \"new-blocks\", but num_hidden_layers is {} as in the small model; expected more, or \"all\"",
-                    task.large.num_hidden_layers
-                );
-                return Err(GrowthError::option(NAME, "train", reason));
-            }
-            Train::NewBlocks => Trained::Layers(new),
-        };
+        let trained = trained(train, &expansion, task)?;
         let grow = Stage::grow("grow", task.large.clone(), expansion);
         let train = Stage::train_as("train", 0..task.steps, Training { trained, ..Training::default() });
         Ok(Recipe { start: Start::Small, stages: vec![grow, train] })
@@ -120,7 +125,9 @@ impl<D: Kernels> Method<D> for BlockExpansion {
     }
 
     fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
-        let BlockExpansionOptions { train: _ } = parse_options(NAME, options)?;
-        Ok(expansion(task)?.guarantee(&task.small, &task.large))
+        let BlockExpansionOptions { train } = parse_options(NAME, options)?;
+        let expansion = expansion(task)?;
+        trained(train, &expansion, task)?;
+        Ok(expansion.guarantee(&task.small, &task.large))
     }
 }

@@ -106,11 +106,12 @@ impl<D: Kernels> Method<D> for GradualStacking {
     fn guarantee(&self, options: &toml::Table, task: &Task) -> Result<Guarantee> {
         let options: GradualStackingOptions = parse_options(NAME, options)?;
         check_small(&options, task)?;
+        let schedule = options.resolve(task)?;
         if options.start == GrowFrom::Shallow {
             return Ok(Guarantee::Nothing("it starts from a shallow model of its own".into()));
         }
         let mut list: Vec<usize> = (0..task.small.num_hidden_layers).collect();
-        for (layers, _) in options.resolve(task)? {
+        for (layers, _) in schedule {
             list = options.variant.layers(list.len(), layers).into_iter().map(|j| list[j]).collect();
         }
         let depth = DepthMap::list(task.small.num_hidden_layers, &list)?;
