@@ -1,9 +1,11 @@
-//! What training costs and what a method saves. Arithmetic on sizes and on curves; nothing here trains or measures.
+//! What training costs, what a method saves, and what predictions are worth. Arithmetic on sizes, curves and predictions; nothing
+//! here trains or predicts.
 //!
 //! - [`step_flops`] counts the FLOPs of a training step from the sizes of the model, in one place for every method;
 //!   [`breakdown`] says for what, [`inference_flops`] what using a model costs. By our own convention or by the paper's
 //!   ([`Convention`]). [`route_flops`] counts a step that leaves a part of the model out, [`teaching_flops`] a teacher.
 //! - [`memory`] estimates what a step takes.
+//! - [`metrics`] are those of GLUE and SQuAD.
 //! - [`Comparison`] turns validation curves into savings, [`SeedSavings`] those of several seeds into one figure.
 //!
 //! ```
@@ -26,6 +28,7 @@
 
 mod flops;
 mod memory;
+pub mod metrics;
 mod savings;
 mod stats;
 
