@@ -2,6 +2,7 @@
 
 use crate::permutation::Permutation;
 use crate::{Blocks, DataError};
+use std::ops::Range;
 
 /// The target of a position that is not to be predicted, as in the Hub's models.
 pub const IGNORED: i32 = -100;
@@ -55,11 +56,8 @@ impl BatchPlan {
     /// The blocks of one batch, each with its epoch: sample number n of the whole training is block
     /// `permutation(seed, n / len)[n % len]`, and step and micro-batch number the samples one after the other.
     pub(crate) fn blocks(self, len: u64, step: u64, micro: usize) -> impl Iterator<Item = Place> {
-        assert!(micro < self.micro_batches, "micro-batch {micro} of {}", self.micro_batches);
-        let size = self.batch_size as u64;
-        let first = (step * self.micro_batches as u64 + micro as u64) * size;
         let mut permutation: Option<(u64, Permutation)> = None;
-        (first..first + size).map(move |sample| {
+        self.samples(step, micro).map(move |sample| {
             let (epoch, position) = (sample / len, sample % len);
             let order = match permutation.take() {
                 Some((of, order)) if of == epoch => order,
@@ -69,6 +67,14 @@ impl BatchPlan {
             permutation = Some((epoch, order));
             Place { epoch, block }
         })
+    }
+
+    /// The numbers of the samples of one batch, counted from the beginning of the training.
+    pub(crate) fn samples(self, step: u64, micro: usize) -> Range<u64> {
+        assert!(micro < self.micro_batches, "micro-batch {micro} of {}", self.micro_batches);
+        let size = self.batch_size as u64;
+        let first = (step * self.micro_batches as u64 + micro as u64) * size;
+        first..first + size
     }
 }
 

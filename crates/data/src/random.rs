@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Shuffle = 1,
     TrainingMask = 2,
     ValidationMask = 3,
+    Augmentation = 4,
+    Mixing = 5,
 }
 
 /// A stream of random numbers.
@@ -44,6 +46,24 @@ impl Stream {
     /// Uniform in `0..n` but for a bias below n · 2⁻⁶⁴; `n` must not be 0.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// Uniform from `low` to `high`.
+    pub(crate) fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// `true` with this probability.
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+
+    /// Two independent numbers of the normal distribution with mean 0 and variance 1 (Box and Muller 1958).
+    pub(crate) fn normals(&mut self) -> [f64; 2] {
+        // 1 − u is above 0, where the logarithm is finite.
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.unit()).sin_cos();
+        [radius * cos, radius * sin]
     }
 }
 
@@ -76,5 +96,18 @@ mod tests {
         // Five standard deviations of a count (95) and of the mean (0.0009).
         assert!(counts.iter().all(|&count| count.abs_diff(10_000) < 475), "{counts:?}");
         assert!((sum / 100_000.0 - 0.5f64).abs() < 0.0046, "{sum}");
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_their_distribution() {
+        let mut stream = Stream::new(Purpose::Augmentation, &[3]);
+        let numbers: Vec<f64> = (0..100_000).flat_map(|_| stream.normals()).collect();
+        let moment = |power: i32| numbers.iter().map(|x| x.powi(power)).sum::<f64>() / numbers.len() as f64;
+        // Five standard deviations of each mean: √((E x²ᵖ − (E xᵖ)²) / 200,000), with E x² = 1, E x⁴ = 3, E x⁶ = 15, ….
+        for (power, expected, off) in [(1, 0.0, 0.012), (2, 1.0, 0.016), (3, 0.0, 0.044), (4, 3.0, 0.11)] {
+            assert!((moment(power) - expected).abs() < off, "moment {power}: {}", moment(power));
+        }
+        let together = numbers.chunks_exact(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / 100_000.0;
+        assert!(together.abs() < 0.016, "{together}");
     }
 }

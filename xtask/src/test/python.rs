@@ -15,6 +15,10 @@ use std::process::Command;
 const SCRIPTS: &str = "crates/models/tests/fixtures";
 /// What images are decoded and prepared to is held against Pillow, `transformers` and `timm` by a script beside them.
 const IMAGES: &str = "crates/data/tests/images/make_images.py";
+/// What operations on training images make of two pictures is held against timm's.
+const AUGMENTED: &str = "crates/data/tests/fixtures/augment/make_operations.py";
+/// Metrics are held against scikit-learn and scipy.
+const METRICS: &str = "crates/eval/tests/fixtures/metrics.py";
 /// What LiGO's published formula makes of random weights is held against that formula, written out in numpy.
 const PUBLISHED: &str = "crates/ligo/tests/fixtures/published.py";
 /// Where everything is written: swept away by `cargo clean`.
@@ -40,8 +44,11 @@ pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
     let fresh = at("fixtures");
     checks.push(script("make_fixtures.py", &["--out", &fresh]));
     checks.push(script("compare.py", &[SCRIPTS, &fresh]));
-    checks.push(check(&python, [IMAGES, "--check"]));
-    checks.push(check(&python, [PUBLISHED, "--check"]));
+    for others in [IMAGES, AUGMENTED, METRICS, PUBLISHED] {
+        let mut check = check(&python, [others, "--check"]);
+        check.command.env("PYTHONDONTWRITEBYTECODE", "1");
+        checks.push(check);
+    }
 
     let exports = at("exports");
     let ignored = |binary: &str, test: &str| {

@@ -28,7 +28,7 @@ pub struct ImageBatches {
     preprocessing: Preprocessing,
     plan: BatchPlan,
     /// The images that batches are made of; never empty.
-    within: Range<u64>,
+    pub(super) within: Range<u64>,
 }
 
 impl ImageBatches {

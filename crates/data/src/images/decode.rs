@@ -55,14 +55,16 @@ fn decoded(bytes: &[u8], format: ImageFormat) -> image::ImageResult<DynamicImage
     Ok(image)
 }
 
-/// Luma as Pillow has it: 0.299 red + 0.587 green + 0.114 blue, in sixteenths of a bit's thousandth (2⁻¹⁶), rounded.
 fn grey(image: DynamicImage) -> Vec<u8> {
     if !image.color().has_color() {
         return image.into_luma8().into_raw();
     }
-    let luma = |pixel: &[u8]| {
-        let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-        ((19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >> 16) as u8
-    };
     image.into_rgb8().into_raw().chunks_exact(3).map(luma).collect()
+}
+
+/// Luma of red, green and blue as Pillow has it: 0.299 red + 0.587 green + 0.114 blue, in sixteenths of a bit's thousandth
+/// (2⁻¹⁶), rounded.
+pub(super) fn luma(pixel: &[u8]) -> u8 {
+    let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+    ((19_595 * red + 38_470 * green + 7_471 * blue + 0x8000) >> 16) as u8
 }

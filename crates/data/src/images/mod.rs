@@ -6,12 +6,14 @@
 //! | keep | [`EncodedImages`] | the images as they were encoded (PNG or JPEG) and their labels, in memory |
 //! | prepare | [`Preprocessing`] | decoded, turned, coloured, resized as Pillow does it, cropped, normalised |
 //! | batch | [`ImageBatches`] | shuffled, with classes |
+//! | augment | [`augment::AugmentedBatches`] | the same with images that differ each time, and soft targets |
 //!
 //! As with text, this crate knows nothing of models: an [`ImageBatch`] is plain data, its pixels in the order
 //! `[batch, channel, row, column]` that a model reads, its classes from 0.
 //!
 //! **What depends on what.** An [`ImageBatch`] is a function of the files, the plan's seed and the numbers of step and
-//! micro-batch, whatever the number of threads. Images are not augmented: each is met as it is, once in an epoch.
+//! micro-batch, whatever the number of threads. Each image is met as it is, once in an epoch; [`augment`] makes batches in
+//! which it is met cropped, mirrored, coloured, mixed.
 //!
 //! **Memory.** The encoded bytes and 16 bytes an image, beside what is decoded for the batch in hand: 56 MB for the 60,000
 //! images of CIFAR-10. A data set that is larger than memory is not for this module.
@@ -41,6 +43,7 @@
 //! # }
 //! ```
 
+pub mod augment;
 mod batches;
 mod columns;
 mod decode;
