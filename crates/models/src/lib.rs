@@ -52,7 +52,7 @@
 //! - [`checkpoint`] keeps weights in safetensors files; [`hub`] reads and writes whole models in the layouts of `transformers`
 //!   and `timm`.
 //! - [`Route`] says through which part of a model a training step goes; the default is all of it.
-//! - [`Model::recomputed_loss`] keeps nothing of a block but its ends, for a third more forward work.
+//! - [`Model::recomputed_loss`] keeps nothing of a block but the stream before it, and computes it twice.
 //! - [`generate`] continues a text token by token.
 //!
 //! What is not here: training, growing, and what tokens spell, which are plain ids.
