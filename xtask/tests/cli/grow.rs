@@ -7,6 +7,7 @@ use ligo_models::{Family, Model, ModelConfig};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 /// A directory with the checkpoints `gpt2` and `vit`, and text.
 struct Place {
@@ -219,6 +220,15 @@ fn what_cannot_be_is_told_in_one_message_with_exit_code_2_and_nothing_is_left() 
     assert_eq!(place.names(), before);
 }
 
+/// Whether a checkpoint of step 1 or more lies below.
+#[cfg(unix)]
+fn has_learnt(partial: &Path) -> bool {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+    let files = entries(partial).flat_map(|learning| entries(&learning.path()).collect::<Vec<_>>());
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names.any(|name| name.starts_with("step-") && name.ends_with(".safetensors") && !name.contains("-0000000000."))
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on() {
@@ -233,6 +243,11 @@ fn ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on() {
     let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
     let mut lines = lines.map_while(Result::ok);
     assert!(lines.any(|line| line.contains("600 steps")), "learning begins");
+    // Before the first step there is nothing to go on from.
+    while !has_learnt(&place.path("grown.partial")) {
+        assert!(process.try_wait().expect("it can be asked").is_none(), "it ended before anyone stopped it");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let kill = std::process::Command::new("kill").args(["-INT", &process.id().to_string()]).status();
     assert!(kill.expect("there is a kill").success());
     let rest: Vec<String> = lines.collect();
