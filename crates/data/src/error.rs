@@ -121,6 +121,15 @@ pub enum DataError {
         files: String,
     },
 
+    /// Files of a task without a row.
+    #[error("{files}: no rows, expected at least one {expected}")]
+    NoRows {
+        /// The files.
+        files: String,
+        /// What a row is.
+        expected: &'static str,
+    },
+
     /// A checkpoint's file that says how images are prepared says something that cannot be followed.
     #[error("{}: {key} = {found}, expected {expected}", path.display())]
     Preprocessing {

@@ -8,8 +8,8 @@
 //! | cut | [`Blocks`] | stretches of one length |
 //! | batch | [`CausalBatches`], [`MaskedBatches`] | shuffled, with targets; both are [`Batches`] |
 //!
-//! [`crate_docs`] makes a corpus that needs no download. [`images`] does for images what this does for text. This crate
-//! knows nothing of models: a [`Batch`] is plain data.
+//! [`crate_docs`] makes a corpus that needs no download. [`images`] does for images what this does for text,
+//! [`tasks`] for labelled text and questions. This crate knows nothing of models: a [`Batch`] is plain data.
 //!
 //! **What depends on what.** Tokeniser and token file are kept in a cache directory under names that are hashes of what
 //! they were made from (the bytes of the Parquet files, the column, the options, the tokeniser), so nothing stale is ever
@@ -53,12 +53,14 @@ mod corpus;
 pub mod crate_docs;
 mod error;
 pub mod images;
+mod integers;
 mod masked;
 mod parquet_file;
 mod parquet_write;
 mod permutation;
 mod random;
 mod source;
+pub mod tasks;
 mod text_file;
 mod texts;
 mod token_file;

@@ -34,7 +34,7 @@ impl TextFile {
                 });
             }
         }
-        file.read_as(with_large_text(file.schema(), index))?;
+        file.read_as(with_large_text(file.schema(), &[index]))?;
         Ok(Self { file, column: index })
     }
 
@@ -77,13 +77,13 @@ impl RowGroup {
     }
 }
 
-/// The same schema with 64-bit offsets for one column, so that no batch of long texts can overflow them.
-fn with_large_text(schema: &Schema, column: usize) -> Schema {
+/// The same schema with 64-bit offsets for some columns, so that no batch of long texts can overflow them.
+pub(crate) fn with_large_text(schema: &Schema, columns: &[usize]) -> Schema {
     let fields: Vec<_> = schema
         .fields()
         .iter()
         .enumerate()
-        .map(|(index, field)| match index == column {
+        .map(|(index, field)| match columns.contains(&index) {
             true => Arc::new(field.as_ref().clone().with_data_type(DataType::LargeUtf8)),
             false => field.clone(),
         })

@@ -5,6 +5,7 @@ use crate::DataError;
 use ligo_files::replace_file;
 use std::io::Write;
 use std::path::Path;
+use tokenizers::PostProcessor;
 
 /// Tokens that end a text, in the order in which they are looked for.
 const END_OF_TEXT: [&str; 6] = ["<|endoftext|>", "[SEP]", "</s>", "<|end_of_text|>", "<eos>", "<|eos|>"];
@@ -143,6 +144,22 @@ impl Tokenizer {
     /// What the tokeniser reports.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
         self.inner.decode(ids, true).map_err(|error| self.failed("decoding ids", &error))
+    }
+
+    /// The library's own, which neither cuts nor pads.
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+
+    /// Tokens that the tokeniser adds to a text, or to two.
+    pub(crate) fn added_tokens(&self, is_pair: bool) -> usize {
+        self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(is_pair))
+    }
+
+    /// The token that fills up the shorter sequences of a batch: `[PAD]`, or the end of a text where there is none, as for
+    /// GPT-2. Whoever reads the batch is told which tokens are real.
+    pub(crate) fn filling_id(&self) -> u32 {
+        self.pad.unwrap_or(self.end_of_text)
     }
 
     /// A hash of everything that encoding depends on.

@@ -17,6 +17,8 @@ const SCRIPTS: &str = "crates/models/tests/fixtures";
 const IMAGES: &str = "crates/data/tests/images/make_images.py";
 /// What operations on training images make of two pictures is held against timm's.
 const AUGMENTED: &str = "crates/data/tests/fixtures/augment/make_operations.py";
+/// Encoded tasks are held against transformers.
+const TASKS: &str = "crates/data/tests/fixtures/tasks/make_tasks.py";
 /// Metrics are held against scikit-learn and scipy.
 const METRICS: &str = "crates/eval/tests/fixtures/metrics.py";
 /// What LiGO's published formula makes of random weights is held against that formula, written out in numpy.
@@ -44,7 +46,7 @@ pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
     let fresh = at("fixtures");
     checks.push(script("make_fixtures.py", &["--out", &fresh]));
     checks.push(script("compare.py", &[SCRIPTS, &fresh]));
-    for others in [IMAGES, AUGMENTED, METRICS, PUBLISHED] {
+    for others in [IMAGES, AUGMENTED, TASKS, METRICS, PUBLISHED] {
         let mut check = check(&python, [others, "--check"]);
         check.command.env("PYTHONDONTWRITEBYTECODE", "1");
         checks.push(check);

@@ -1,9 +1,10 @@
 //! Which images: one or many Parquet files, the column of images and the column of labels.
 
 use super::EncodedImages;
-use super::columns::{ImageColumns, labels_of};
+use super::columns::ImageColumns;
 use super::encoded::Part;
 use crate::DataError;
+use crate::integers::integers_of;
 use crate::parquet_file::ParquetFile;
 use crate::source::{hash_files, name, resolve};
 use arrow_array::BinaryArray;
@@ -107,7 +108,7 @@ fn read_file(file: &ParquetFile, columns: &ImageColumns) -> Result<Part, DataErr
             };
             let images = batch.column_by_name(&columns.image).and_then(bytes_of).ok_or_else(|| lost("images"))?;
             let labels = batch.column_by_name(&columns.label).ok_or_else(|| lost("labels"))?;
-            let labels = labels_of(labels.as_ref()).ok_or_else(|| lost("labels"))?;
+            let labels = integers_of(labels.as_ref()).ok_or_else(|| lost("labels"))?;
             rows += batch.num_rows();
             part.push(images, &labels)?;
         }

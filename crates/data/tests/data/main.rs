@@ -6,3 +6,4 @@ mod corpus;
 mod crate_docs;
 mod images;
 mod parquet;
+mod tasks;
