@@ -54,8 +54,8 @@ impl Encoder {
             let (text, pair) = texts.get(row);
             self.encode_at(&format!("encoding row {row}"), text, pair)
         };
-        let encoded: Vec<Result<(Vec<u32>, Vec<u32>), DataError>> =
-            (0..texts.len()).into_par_iter().map(encode).collect();
+        // Collected before the first error is looked for, so that it is that of the first row.
+        let encoded: Vec<_> = (0..texts.len()).into_par_iter().map(encode).collect();
         let mut sequences = Sequences::default();
         for sequence in encoded {
             let (ids, types) = sequence?;
