@@ -36,6 +36,9 @@ fn file(directory: &tempfile::TempDir, columns: Vec<(&str, ArrayRef)>) -> PathBu
     path
 }
 
+/// Of a Parquet file, by name.
+type Columns = Vec<(&'static str, ArrayRef)>;
+
 #[test]
 fn one_or_two_columns_of_text_and_labels_of_any_number_type_are_read() {
     let directory = tempfile::tempdir().unwrap();
@@ -72,7 +75,7 @@ fn what_cannot_be_used_is_named_by_file_row_and_column() {
     let good = || labels([Some(0), Some(1), Some(0)]);
     let float = |last: f32| -> ArrayRef { Arc::new(Float32Array::from(vec![0.0, 1.0, last])) };
     let classes = LabelKind::Classes(2);
-    let cases: [(Vec<(&str, ArrayRef)>, LabelKind, &str); 9] = [
+    let cases: [(Columns, LabelKind, &str); 9] = [
         (
             vec![("text", whole()), ("label", labels([Some(0), Some(1), Some(2)]))],
             classes,
