@@ -111,22 +111,3 @@ fn the_effective_rank_counts_equal_directions_and_discounts_small_ones() {
     assert!((effective_rank(&[3.0, 1.0]) - 4.0 / 3.0_f64.powf(0.75)).abs() < 1e-12);
     assert_eq!(effective_rank(&[]), 0.0);
 }
-
-/// What a run reports of an MLP's factor at real sizes: the spectrum of a free `[4096, 3072]`. Half a minute on two cores.
-#[test]
-#[ignore = "a timing, not a proof"]
-fn a_wide_factor_takes_seconds() {
-    let (rows, columns) = (4096, 3072);
-    let mut next = 1_u32;
-    let mut draw = || {
-        next = next.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (next >> 8) as f32 / 8_388_608.0 - 1.0
-    };
-    let matrix: Vec<f32> = (0..rows * columns).map(|_| draw()).collect();
-    let started = std::time::Instant::now();
-    let values = singular_values(&matrix, columns);
-    let taken = started.elapsed();
-    let norm: f64 = matrix.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
-    assert!((values.iter().map(|v| v * v).sum::<f64>() - norm).abs() < 1e-9 * norm);
-    assert!(taken.as_secs() < 60, "{taken:?}");
-}
