@@ -282,6 +282,15 @@ pub struct Dropout {
 /// A target that [`Kernels::cross_entropy`] skips (the Hub's `-100`).
 pub const IGNORED: i32 = -100;
 
+/// What the rows of logits `[N, V]` are labelled with, see [`Kernels::distillation`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Labels<'a> {
+    /// The class of each row, `[N]`, or [`IGNORED`].
+    Classes(&'a [i32]),
+    /// What part of each row's label falls on each class, `N · V` finite numbers, none below 0; every row is labelled.
+    Shares(&'a [f32]),
+}
+
 /// An id that [`Kernels::embedding`] takes nothing for.
 pub const NO_ROW: u32 = u32::MAX;
 
@@ -456,6 +465,17 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// Dropout, see [`Dropout`]. x `[N, H]` → `[N, H]`.
     fn dropout<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, dropout: Dropout) -> Result<Matrix<Self>>;
 
+    /// Dropout of runs of `rows` rows: each run is multiplied by what [`Dropout`] says of one element. x `[N, H]`, N a multiple
+    /// of `rows` → `[N, H]`.
+    ///
+    /// Of what a branch adds to a sequence all is left out or nothing (stochastic depth).
+    fn drop_path<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        rows: usize,
+        dropout: Dropout,
+    ) -> Result<Matrix<Self>>;
+
     /// Mean over the labelled rows of `−log softmax(hidden Wᵀ + b)[target]`, fused with the output projection.
     ///
     /// hidden `[N, H]`, `head.weight` `[V, H]` ([`Layout::OutIn`] only), targets `[N]` with [`IGNORED`] for rows without
@@ -478,16 +498,27 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         weights: &[f32],
     ) -> Result<Scalar<Self>>;
 
-    /// What a student of a teacher is told (Hinton et al. 2015): the mean over the labelled rows of
-    /// `(1 − r) · −log softmax(z)[target] + r · T² · KL(softmax(teacher / T) ‖ softmax(z / T))`.
+    /// Mean over the rows of `Σ_c shares_nc · −log softmax(logits_n)_c`: labels that are shared among classes, as smoothing and
+    /// mixing make them.
     ///
-    /// Logits z and the teacher's `[N, V]`, targets `[N]` with [`IGNORED`] for rows without a label, share r from 0 to 1,
-    /// temperature T above 0. Differentiable in z; the teacher is a constant. With no label at all the loss is 0.
+    /// logits `[N, V]`, shares `N · V`, finite and none below 0; a row's need not sum to 1. Differentiable in the logits.
+    fn soft_cross_entropy<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        shares: &[f32],
+    ) -> Result<Scalar<Self>>;
+
+    /// What a student of a teacher is told (Hinton et al. 2015): the mean over the labelled rows of
+    /// `(1 − r) · L + r · T² · KL(softmax(teacher / T) ‖ softmax(z / T))`, where L is the row's cross-entropy,
+    /// `−log softmax(z)[target]` or `Σ_c shares_c · −log softmax(z)_c`.
+    ///
+    /// Logits z and the teacher's `[N, V]`, share r from 0 to 1, temperature T above 0. Differentiable in z; the teacher is a
+    /// constant. With no label at all the loss is 0.
     fn distillation<T: Tape<f32, Self>>(
         tape: &mut T,
         logits: &Matrix<Self>,
         teacher: &Matrix<Self>,
-        targets: &[i32],
+        labels: Labels<'_>,
         share: f32,
         temperature: f32,
     ) -> Result<Scalar<Self>>;
@@ -513,6 +544,10 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         gradients: &mut Gradients<f32, Self>,
         config: &AdamW,
     ) -> Result<f32>;
+
+    /// Moves each average towards its value: `e ← d e + (1 − d) w` with decay d from 0 to 1. As many averages as values, of the
+    /// same shapes; an average that is its value stays it to the bit.
+    fn moving_average(averages: &mut [Matrix<Self>], values: &[Matrix<Self>], decay: f64) -> Result<()>;
 
     /// Grows the rows of `x`: with `x = [x₁; x₂; …]` cut by the factors' small sizes, `y = [F₁ x₁; F₂ x₂; …]`.
     ///

@@ -57,6 +57,9 @@ pub enum Targets {
     Tokens(Vec<i32>),
     /// For a classifier the class of each sequence or image, or [`ligo_kernels::IGNORED`].
     Classes(Vec<i32>),
+    /// For a classifier what part of each sequence's or image's label falls on each class, `batch_size · num_labels` finite
+    /// numbers, none below 0: what label smoothing, Mixup and CutMix make of classes. Nothing is without a label.
+    Shares(Vec<f32>),
     /// For a regressing head `batch_size · num_labels` numbers.
     Values(Vec<f32>),
     /// For question answering the first and the last token of each answer, or [`ligo_kernels::IGNORED`].
@@ -139,7 +142,8 @@ impl Images {
 }
 
 impl Targets {
-    /// Checks that they are of the head's kind, as many as `inputs` asks for, and within their range.
+    /// Checks that they are of the head's kind, as many as `inputs` asks for, and within their range; shares are looked at where
+    /// they are summed.
     pub(crate) fn check(&self, config: &ModelConfig, inputs: &Inputs) -> Result<()> {
         let batch = inputs.batch_size();
         let length = match inputs {
@@ -159,6 +163,10 @@ impl Targets {
                 count("number of classes", classes.len(), batch)?;
                 in_range("class", classes, ("num_labels", config.num_labels()))
             }
+            (
+                Self::Shares(shares),
+                Head::SequenceClassification | Head::ImageClassification | Head::DistilledImageClassification,
+            ) => count("number of shares", shares.len(), batch * config.num_labels()),
             (Self::Values(values), Head::SequenceRegression) => {
                 count("number of values", values.len(), batch * config.num_labels())
             }
@@ -179,6 +187,7 @@ impl Targets {
             Self::Unlabelled => "none",
             Self::Tokens(_) => "tokens",
             Self::Classes(_) => "classes",
+            Self::Shares(_) => "shares",
             Self::Values(_) => "values",
             Self::Spans(_) => "spans",
         }
@@ -188,7 +197,9 @@ impl Targets {
 fn wanted(head: Head) -> &'static str {
     match head {
         Head::MaskedLm | Head::CausalLm => "tokens",
-        Head::SequenceClassification | Head::ImageClassification | Head::DistilledImageClassification => "classes",
+        Head::SequenceClassification | Head::ImageClassification | Head::DistilledImageClassification => {
+            "classes, or shares of them"
+        }
         Head::SequenceRegression => "values",
         Head::QuestionAnswering => "spans",
         Head::None => "none, as it has no loss",

@@ -16,6 +16,8 @@ pub(crate) struct Course {
     pub(crate) until: usize,
     /// Empty, or one for each layer of the model.
     kept_layers: Vec<f32>,
+    /// Empty, or one for each layer of the model.
+    dropped_paths: Vec<f32>,
     pub(crate) kept_rows: Option<KeptRows>,
     pub(crate) norm_weights: Option<Vec<f32>>,
 }
@@ -43,7 +45,14 @@ impl Course {
     /// All of the model.
     pub(crate) fn whole(config: &ModelConfig) -> Self {
         let until = config.num_hidden_layers;
-        Self { recorded_from: 0, until, kept_layers: Vec::new(), kept_rows: None, norm_weights: None }
+        Self {
+            recorded_from: 0,
+            until,
+            kept_layers: Vec::new(),
+            dropped_paths: Vec::new(),
+            kept_rows: None,
+            norm_weights: None,
+        }
     }
 
     /// The course of `route`; `tables` are the angles of all positions. The inputs have been checked.
@@ -57,10 +66,14 @@ impl Course {
             |what, found: usize, most, name| require(what, found, found <= most, format!("at most {most}{name}"));
         at_most("route.until", until, layers, " (num_hidden_layers)")?;
         at_most("route.recorded_from", route.recorded_from, until, ", the layers of the route")?;
-        let kept = &route.kept_layers;
-        let fits = kept.is_empty() || kept.len() == layers;
-        require("number of route.kept_layers", kept.len(), fits, format!("{layers} (num_hidden_layers), or none"))?;
-        from_0_to_1("route.kept_layers", kept)?;
+        let (kept, dropped) = (&route.kept_layers, &route.dropped_paths);
+        for (what, numbers) in [("route.kept_layers", kept), ("route.dropped_paths", dropped)] {
+            let (found, expected) = (numbers.len(), format!("{layers} (num_hidden_layers), or none"));
+            require(&format!("number of {what}"), found, found == 0 || found == layers, expected)?;
+            from_0_to_1(what, numbers)?;
+        }
+        let surely = dropped.iter().any(|&probability| probability >= 1.0);
+        require("route.dropped_paths", "1 for some layer", !surely, "less than 1 for each")?;
         if let Some(weights) = &route.norm_weights {
             let (found, width) = (weights.len(), config.hidden_size);
             require("number of route.norm_weights", found, found == width, format!("{width} (hidden_size)"))?;
@@ -73,6 +86,7 @@ impl Course {
             recorded_from: route.recorded_from,
             until,
             kept_layers: kept.clone(),
+            dropped_paths: dropped.clone(),
             kept_rows: kept_rows.transpose()?.flatten(),
             norm_weights: route.norm_weights.clone(),
         })
@@ -81,6 +95,12 @@ impl Course {
     /// The probability with which a layer was kept; 0 if it is left out.
     pub(crate) fn kept(&self, layer: usize) -> f32 {
         self.kept_layers.get(layer).copied().unwrap_or(1.0)
+    }
+
+    /// The probability with which each branch of a layer is left out; CaiT's class-attention layers, which count on from the others,
+    /// are always there.
+    pub(crate) fn dropped(&self, layer: usize) -> f32 {
+        self.dropped_paths.get(layer).copied().unwrap_or(0.0)
     }
 
     /// Those of `layers` that are there.

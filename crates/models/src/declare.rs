@@ -3,7 +3,8 @@
 //! The handles are plain indices, so that a forward pass looks nothing up by name. Shapes follow from the spaces of the axes
 //! and cannot disagree with them.
 
-use crate::{Axis, Init, ModelConfig, ParamSpec, Role, Space};
+use crate::layers::{Adapter, Adapters};
+use crate::{AdapterSites, Axis, Init, ModelConfig, ParamSpec, Role, Space};
 use ligo_kernels::{Layout, NormKind};
 
 /// Where a linear map's weight and bias are.
@@ -125,6 +126,20 @@ impl<'a> Declare<'a> {
         let weight = self.add(format!("{module}.weight"), axes, Init::Normal(std));
         let bias = bias.then(|| self.add(format!("{module}.bias"), vec![Axis::produces(outputs)], Init::Zeros));
         Linear { weight, bias, layout: self.layout }
+    }
+
+    /// The adapters of the current layer, whose names begin with `layer`.
+    pub(crate) fn adapters(&mut self, layer: &str) -> Adapters {
+        let (Some(number), Some(_)) = (self.layer, self.config.adapter_size) else { return Adapters::default() };
+        let behind_attention = self.config.adapter_sites() == AdapterSites::AttentionAndMlp;
+        let mut adapter = |branch| {
+            let name = |half| format!("{layer}{branch}_adapter.{half}");
+            let down = self.linear(&name("down"), Space::Embed, &[Space::Adapter(number)], true);
+            let up = self.linear(&name("up"), Space::Adapter(number), &[Space::Embed], true);
+            self.specs[up.weight].init = Init::Zeros;
+            Adapter { down, up }
+        };
+        Adapters { attention: behind_attention.then(|| adapter("attention")), mlp: Some(adapter("mlp")) }
     }
 
     /// An output projection of its own, `[vocab_size, hidden_size]`.

@@ -6,7 +6,7 @@
 use crate::Result;
 use crate::declare::{Linear, Norm, Table};
 use crate::pass::{Pass, Site};
-use ligo_kernels::{Kernels, Matrix, Tape};
+use ligo_kernels::{Activation, Kernels, Matrix, Tape};
 
 /// Attention of one block.
 #[derive(Debug, Clone)]
@@ -38,6 +38,21 @@ impl Mlp {
     }
 }
 
+/// A bottleneck on what a branch adds to the residual stream: `x + up(gelu(down(x)))` (Houlsby et al. 2019). A fresh `up` is 0, so
+/// that a fresh adapter changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Adapter {
+    pub(crate) down: Linear,
+    pub(crate) up: Linear,
+}
+
+/// The adapters of one block, where it has them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Adapters {
+    pub(crate) attention: Option<Adapter>,
+    pub(crate) mlp: Option<Adapter>,
+}
+
 /// Attention and MLP, each with its norm and, in CaiT, its LayerScale.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
@@ -47,6 +62,7 @@ pub(crate) struct Block {
     pub(crate) mlp_norm: Norm,
     pub(crate) mlp: Mlp,
     pub(crate) mlp_scale: Option<Table>,
+    pub(crate) adapters: Adapters,
 }
 
 /// A block in which the class token looks at itself and the patches (CaiT).
@@ -162,11 +178,13 @@ impl Step<'_> {
         };
         let attended = attention(pass, &block.attention, number, &normed)?;
         let attended = pass.scale(attended, block.attention_scale)?;
+        let attended = adapted(pass, attended, block.adapters.attention)?;
         let attended = pass.of_kept(attended, number)?;
         let (x, normed) = pass.add_norm(&attended, &x, block.mlp_norm)?;
 
         let output = mlp(pass, block.mlp, number, &normed)?;
         let output = pass.scale(output, block.mlp_scale)?;
+        let output = adapted(pass, output, block.adapters.mlp)?;
         let output = pass.of_kept(output, number)?;
         Ok(match next {
             Some(next) => {
@@ -180,9 +198,11 @@ impl Step<'_> {
     fn post_norm<D: Kernels, T: Tape<f32, D>>(self, pass: &mut Pass<'_, D, T>, x: Matrix<D>) -> Result<Between<D>> {
         let Self { block, number, .. } = self;
         let attended = attention(pass, &block.attention, number, &x)?;
+        let attended = adapted(pass, attended, block.adapters.attention)?;
         let attended = pass.of_kept(attended, number)?;
         let (_, x) = pass.add_norm(&attended, &x, block.attention_norm)?;
         let output = mlp(pass, block.mlp, number, &x)?;
+        let output = adapted(pass, output, block.adapters.mlp)?;
         let output = pass.of_kept(output, number)?;
         let (_, x) = pass.add_norm(&output, &x, block.mlp_norm)?;
         Ok(Between { x, normed: None })
@@ -224,6 +244,18 @@ fn mlp<D: Kernels, T: Tape<f32, D>>(
         }
     };
     pass.dropout(output, Site::MlpOutput(number))
+}
+
+/// What an adapter makes of a branch; the branch itself where there is none.
+fn adapted<D: Kernels, T: Tape<f32, D>>(
+    pass: &mut Pass<'_, D, T>,
+    x: Matrix<D>,
+    adapter: Option<Adapter>,
+) -> Result<Matrix<D>> {
+    let Some(Adapter { down, up }) = adapter else { return Ok(x) };
+    let inner = pass.linear_by(&x, down, Activation::Gelu)?;
+    let change = pass.linear(&inner, up)?;
+    pass.add(&x, &change)
 }
 
 /// CaiT's class-attention blocks: from the patches `[B·n, H]` and the class token `[1, H]` to each image's class token `[B, H]`,

@@ -82,7 +82,7 @@ mod stream;
 mod teaching;
 
 pub use batch::{Batch, Images, Inputs, Mode, Targets, Tokens};
-pub use config::{Activation, Family, Head, ModelConfig, Naming};
+pub use config::{Activation, AdapterSites, Family, Head, ModelConfig, Naming};
 pub use error::ModelError;
 pub use model::Model;
 pub use parameters::Parameters;

@@ -74,7 +74,7 @@ impl Model {
 
     /// The mean loss over the batch, recorded on `tape`; 0 if nothing is labelled.
     ///
-    /// Cross-entropy in nats for tokens and classes, the mean of both ends' for spans, the mean square for values. A causal model
+    /// Cross-entropy in nats for tokens, classes and shares of them, the mean of both ends' for spans, the mean square for values. A causal model
     /// reads `targets[i]` as what follows token i, a masked one as what stands at i.
     ///
     /// # Errors
@@ -109,6 +109,27 @@ impl Model {
         self.network.loss(&mut pass, &batch.targets)
     }
 
+    /// The loss of what the part of the model that `route` names says without dropout, and what it says, from one pass: logits or
+    /// values `[batch, num_labels]` of a classifier, start and end logits `[batch · sequence, 2]` for question answering, nothing of
+    /// a language model, whose logits never exist all at once. Nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`Model::loss_along`].
+    pub fn loss_and_logits<D: Kernels>(
+        &self,
+        parameters: &Parameters<D>,
+        batch: &Batch,
+        route: &Route,
+    ) -> Result<(Scalar<D>, Option<Matrix<D>>)> {
+        let tables = self.tables(&batch.inputs);
+        let course = self.course(&batch.inputs, route, tables.as_ref())?;
+        let mut tape = NoneTape;
+        let way = (&course, tables.as_ref());
+        let mut pass = self.pass(&mut tape, parameters, &batch.inputs, way, Mode::Evaluate)?;
+        batch.targets.check(&self.config, &batch.inputs)?;
+        self.network.loss_and_outputs(&mut pass, &batch.targets)
+    }
+
     /// As [`Model::loss_along`], but with a teacher's part: the mean over the labelled tokens, sequences or images of
     /// `(1 − r) · cross-entropy + r · T² · KL(teacher ‖ student)`.
     ///
@@ -130,14 +151,14 @@ impl Model {
         batch.targets.check(&self.config, &batch.inputs)?;
         let (logits, labels) = self.network.labelled_outputs(&mut pass, &batch.targets)?;
         let Teaching { logits: teacher, share, temperature } = *teaching;
-        Ok(D::distillation(pass.tape, &logits, teacher, &labels, share, temperature)?)
+        Ok(D::distillation(pass.tape, &logits, teacher, labels.as_labels(), share, temperature)?)
     }
 
     /// What the head says, without dropout, of the tokens, sequences or images that carry a label alone: `[labelled, V]`, in the
     /// order of the batch.
     ///
     /// # Errors
-    /// As [`Model::loss`]; [`ModelError::Batch`] for targets that are neither tokens nor classes.
+    /// As [`Model::loss`]; [`ModelError::Batch`] for targets of which a teacher has no logits (values, spans).
     pub fn labelled_logits<D: Kernels>(&self, parameters: &Parameters<D>, batch: &Batch) -> Result<Matrix<D>> {
         let tables = self.tables(&batch.inputs);
         let course = self.course(&batch.inputs, &Route::default(), tables.as_ref())?;

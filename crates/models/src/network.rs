@@ -230,34 +230,46 @@ impl Network {
         }
     }
 
-    /// The mean loss of what the head says, under targets that have been checked to be of its kind.
+    /// The mean loss of what the head says, as [`Network::loss_and_outputs`].
     pub(crate) fn loss<D: Kernels, T: Tape<f32, D>>(
         &self,
         pass: &mut Pass<'_, D, T>,
         targets: &Targets,
     ) -> Result<Scalar<D>> {
+        self.loss_and_outputs(pass, targets).map(|(loss, _)| loss)
+    }
+
+    /// The mean loss of what the head says, under targets that have been checked to be of its kind, and what it says; the logits
+    /// of tokens are none, as they never exist all at once.
+    pub(crate) fn loss_and_outputs<D: Kernels, T: Tape<f32, D>>(
+        &self,
+        pass: &mut Pass<'_, D, T>,
+        targets: &Targets,
+    ) -> Result<(Scalar<D>, Option<Matrix<D>>)> {
         let hidden = self.hidden(pass)?;
         if let (NetworkHead::Decoder { transform, weight, bias }, Targets::Tokens(targets)) = (&self.head, targets) {
-            return token_loss(pass, hidden, *transform, (*weight, *bias), targets);
+            return Ok((token_loss(pass, hidden, *transform, (*weight, *bias), targets)?, None));
         }
         let outputs = self.outputs(pass, hidden)?;
-        match targets {
-            Targets::Values(values) => Ok(D::mean_squared_error(pass.tape, &outputs, values)?),
+        let loss = match targets {
+            Targets::Values(values) => D::mean_squared_error(pass.tape, &outputs, values)?,
             Targets::Classes(classes) => {
                 let weights = vec![mean_weight(classes); classes.len()];
-                Ok(D::softmax_cross_entropy(pass.tape, &outputs, classes, &weights)?)
+                D::softmax_cross_entropy(pass.tape, &outputs, classes, &weights)?
             }
+            Targets::Shares(shares) => D::soft_cross_entropy(pass.tape, &outputs, shares)?,
             Targets::Spans(spans) => {
                 let rows = D::columns_as_rows(pass.tape, &outputs, pass.sequence())?;
                 let [starts, ends] = [0, 1].map(|i| spans.iter().map(|span| span[i]).collect::<Vec<i32>>());
                 let weight = |ends: &[i32]| vec![0.5 * mean_weight(ends); ends.len()];
                 let weights = [weight(&starts), weight(&ends)].concat();
-                Ok(D::softmax_cross_entropy(pass.tape, &rows, &[starts, ends].concat(), &weights)?)
+                D::softmax_cross_entropy(pass.tape, &rows, &[starts, ends].concat(), &weights)?
             }
             Targets::Tokens(_) | Targets::Unlabelled => {
                 unreachable!("targets have been checked to be of the head's kind")
             }
-        }
+        };
+        Ok((loss, Some(outputs)))
     }
 }
 

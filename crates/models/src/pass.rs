@@ -27,6 +27,10 @@ pub(crate) enum Site {
     AttentionOutput(usize),
     /// What a layer's MLP adds to the residual stream.
     MlpOutput(usize),
+    /// A layer's attention as a whole, for each sequence.
+    AttentionPath(usize),
+    /// A layer's MLP as a whole, for each sequence.
+    MlpPath(usize),
     /// Before a classifier's hidden map.
     Classifier,
     /// Before a classifier's output.
@@ -41,6 +45,8 @@ impl Site {
             Self::AttentionProbabilities(layer) => 4 * layer as u64 + 1,
             Self::AttentionOutput(layer) => 4 * layer as u64 + 2,
             Self::MlpOutput(layer) => 4 * layer as u64 + 3,
+            Self::AttentionPath(layer) => (1 << 63) + 2 * layer as u64,
+            Self::MlpPath(layer) => (1 << 63) + 2 * layer as u64 + 1,
             Self::Classifier => u64::MAX - 1,
             Self::ClassifierOutput => u64::MAX,
         }
@@ -283,16 +289,29 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         Ok(D::head_norms(self.tape, qkv, norms)?)
     }
 
-    /// Dropout on the residual stream or on what is added to it; x itself where there is none.
+    /// Dropout on the residual stream or on what is added to it, which may be left out as a whole; x itself where there is none.
     pub(crate) fn dropout(&mut self, x: Matrix<D>, site: Site) -> Result<Matrix<D>> {
         let p = match site {
             Site::Classifier | Site::ClassifierOutput => self.config.classifier_dropout(),
             _ => self.config.hidden_dropout,
         };
-        match self.mask(site, p) {
-            Some(dropout) => Ok(D::dropout(self.tape, &x, dropout)?),
-            None => Ok(x),
+        let x = match self.mask(site, p) {
+            Some(dropout) => D::dropout(self.tape, &x, dropout)?,
+            None => x,
+        };
+        match site {
+            Site::AttentionOutput(layer) => self.drop_path(x, Site::AttentionPath(layer), layer),
+            Site::MlpOutput(layer) => self.drop_path(x, Site::MlpPath(layer), layer),
+            _ => Ok(x),
         }
+    }
+
+    /// What is left of a branch of a layer, for each sequence all or nothing; x itself where nothing is left out.
+    fn drop_path(&mut self, x: Matrix<D>, path: Site, layer: usize) -> Result<Matrix<D>> {
+        let Some(dropout) = self.mask(path, self.course.dropped(layer)) else { return Ok(x) };
+        // Equally many tokens of each sequence are here, all or those that are kept.
+        let (tokens, _) = *dfdx::shapes::HasShape::shape(&x);
+        Ok(D::drop_path(self.tape, &x, tokens / self.batch_size(), dropout)?)
     }
 
     /// The logits `[N, V]` of hidden states.
@@ -357,10 +376,16 @@ mod tests {
         let mut numbers =
             BTreeSet::from([Site::Embeddings, Site::Classifier, Site::ClassifierOutput].map(Site::number));
         for layer in 0..layers {
-            for site in [Site::AttentionProbabilities, Site::AttentionOutput, Site::MlpOutput] {
+            for site in [
+                Site::AttentionProbabilities,
+                Site::AttentionOutput,
+                Site::MlpOutput,
+                Site::AttentionPath,
+                Site::MlpPath,
+            ] {
                 numbers.insert(site(layer).number());
             }
         }
-        assert_eq!(numbers.len(), 3 + 3 * layers);
+        assert_eq!(numbers.len(), 3 + 5 * layers);
     }
 }

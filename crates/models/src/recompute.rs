@@ -137,7 +137,7 @@ fn weights_of<D: Kernels>(step: Step<'_>, all: &[Matrix<D>]) -> Vec<Matrix<D>> {
 
 /// Where the weights are that a step reads.
 fn indices(step: Step<'_>) -> Vec<usize> {
-    let Block { attention_norm, attention, attention_scale, mlp_norm, mlp, mlp_scale } = step.block;
+    let Block { attention_norm, attention, attention_scale, mlp_norm, mlp, mlp_scale, adapters } = step.block;
     let next = match step.norms {
         Norms::Before { next } => next,
         Norms::After => None,
@@ -151,7 +151,9 @@ fn indices(step: Step<'_>) -> Vec<usize> {
     let norms = [Some(*attention_norm), Some(*mlp_norm), next].into_iter().flatten();
     let gains = attention.head_norms.into_iter().flat_map(|(query, key)| [query, key]);
     let tables = gains.chain(*attention_scale).chain(*mlp_scale);
+    let adapters = adapters.attention.into_iter().chain(adapters.mlp).flat_map(|adapter| [adapter.down, adapter.up]);
     maps.chain(talking)
+        .chain(adapters)
         .flat_map(|Linear { weight, bias, .. }| [Some(weight), bias])
         .chain(norms.flat_map(|Norm { gain, bias, .. }| [Some(gain), bias]))
         .chain(tables.map(|Table(index)| Some(index)))

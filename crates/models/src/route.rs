@@ -1,4 +1,4 @@
-//! Which part of a model a training step goes through: whole layers or tokens left out, lower layers that only run forward.
+//! Which part of a model a training step goes through: whole layers, branches or tokens left out, lower layers that only run forward.
 //!
 //! Plain data; what chooses it (a schedule, a draw) is the trainer's. A route that does not fit the model or the batch is refused
 //! as [`ModelError::Batch`](crate::ModelError::Batch) by the field's name. Layers are those that `num_hidden_layers` counts:
@@ -17,6 +17,11 @@ pub struct Route {
     /// For each layer of the model the probability with which it was kept, by which its branches are divided, or 0 if it is left
     /// out and its input passes by unchanged. Empty: every layer is there as it is.
     pub kept_layers: Vec<f32>,
+    /// For each layer of the model the probability, less than 1, with which its attention and its MLP are left out, each by a draw
+    /// of its own for each sequence or image; where it stays, what it adds is divided by the probability of that (stochastic
+    /// depth, Huang et al. 2016). Drawn with dropout's masks, so only in [`Mode::Train`](crate::Mode::Train); of a branch with an
+    /// adapter it is what the adapter reads. Empty: nothing is left out.
+    pub dropped_paths: Vec<f32>,
     /// Tokens that alone go through some layers.
     pub kept_tokens: Option<KeptTokens>,
     /// A weight, 0 to 1, for each coordinate of the residual stream in the statistics of every norm over it, that of a masked

@@ -26,6 +26,8 @@ pub enum Space {
     HeadDim,
     /// The inner width of one layer's MLP (intermediate_size).
     Ffn(usize),
+    /// The inner width of one layer's adapters (adapter_size); never grows.
+    Adapter(usize),
     /// Token ids; never grows.
     Vocab,
     /// Positions; never grows.
@@ -50,6 +52,7 @@ pub enum SpaceKind {
     Heads,
     HeadDim,
     Ffn,
+    Adapter,
     Vocab,
     Position,
     TokenType,
@@ -87,6 +90,7 @@ impl Space {
             Self::Heads(_) => SpaceKind::Heads,
             Self::HeadDim => SpaceKind::HeadDim,
             Self::Ffn(_) => SpaceKind::Ffn,
+            Self::Adapter(_) => SpaceKind::Adapter,
             Self::Vocab => SpaceKind::Vocab,
             Self::Position => SpaceKind::Position,
             Self::TokenType => SpaceKind::TokenType,
@@ -98,9 +102,13 @@ impl Space {
     /// The layer that it belongs to, if it does.
     pub fn layer(self) -> Option<usize> {
         match self {
-            Self::Query(l) | Self::Key(l) | Self::Value(l) | Self::Context(l) | Self::Heads(l) | Self::Ffn(l) => {
-                Some(l)
-            }
+            Self::Query(l)
+            | Self::Key(l)
+            | Self::Value(l)
+            | Self::Context(l)
+            | Self::Heads(l)
+            | Self::Ffn(l)
+            | Self::Adapter(l) => Some(l),
             _ => None,
         }
     }
@@ -114,13 +122,14 @@ impl Space {
             Self::Context(_) => Self::Context(layer),
             Self::Heads(_) => Self::Heads(layer),
             Self::Ffn(_) => Self::Ffn(layer),
+            Self::Adapter(_) => Self::Adapter(layer),
             other => other,
         }
     }
 
     /// Whether growing may change its width.
     pub fn grows(self) -> bool {
-        !matches!(self, Self::Vocab | Self::Position | Self::TokenType | Self::Patch | Self::Label)
+        !matches!(self, Self::Adapter(_) | Self::Vocab | Self::Position | Self::TokenType | Self::Patch | Self::Label)
     }
 }
 
@@ -133,6 +142,7 @@ impl fmt::Display for Space {
             Self::Context(l) => write!(f, "context of layer {l}"),
             Self::Heads(l) => write!(f, "heads of layer {l}"),
             Self::Ffn(l) => write!(f, "ffn of layer {l}"),
+            Self::Adapter(l) => write!(f, "adapters of layer {l}"),
             Self::Embed => f.write_str("embed"),
             Self::HeadDim => f.write_str("head dim"),
             Self::Patch => f.write_str("patch"),

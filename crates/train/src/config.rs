@@ -49,6 +49,11 @@ pub struct TrainingConfig {
     /// Gradients are scaled down to this global norm where they exceed it; never if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_grad_norm: Option<f64>,
+    /// Decay d of an average e of the weights w, which begins as the stage's first weights and moves after each step:
+    /// `e ← d e + (1 − d) w` (timm's `ModelEmaV2`). The average is what is evaluated and what the stage ends with; there is none
+    /// if left out, and never one of an operator's factors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
 }
 
 /// How the learning rate goes on after the warm-up.
@@ -111,6 +116,7 @@ impl TrainingConfig {
             beta2: beta2(),
             eps: eps(),
             max_grad_norm: None,
+            ema_decay: None,
         }
     }
 
@@ -150,8 +156,11 @@ impl TrainingConfig {
         number(within_one(self.beta2), "beta2", self.beta2, "0 or more and less than 1")?;
         let eps = narrow(self.eps);
         number(eps > 0.0 && eps.is_finite(), "eps", self.eps, "a number above 0")?;
-        match self.max_grad_norm {
-            Some(norm) => number(narrow(norm) > 0.0, "max_grad_norm", norm, "a number above 0"),
+        if let Some(norm) = self.max_grad_norm {
+            number(narrow(norm) > 0.0, "max_grad_norm", norm, "a number above 0")?;
+        }
+        match self.ema_decay {
+            Some(decay) => number(decay > 0.0 && decay < 1.0, "ema_decay", decay, "above 0 and less than 1"),
             None => Ok(()),
         }
     }
@@ -219,7 +228,7 @@ mod tests {
     #[test]
     fn an_impossible_value_is_refused_by_its_key() {
         let good = TrainingConfig::new(100, 12, 1e-3);
-        let cases: [(&str, TrainingConfig); 17] = [
+        let cases: [(&str, TrainingConfig); 20] = [
             ("steps", TrainingConfig { steps: 0, ..good.clone() }),
             ("batch_size", TrainingConfig { batch_size: 0, ..good.clone() }),
             ("accumulate", TrainingConfig { accumulate: 0, ..good.clone() }),
@@ -237,6 +246,9 @@ mod tests {
             ("eps", TrainingConfig { eps: 1e-60, ..good.clone() }),
             ("max_grad_norm", TrainingConfig { max_grad_norm: Some(0.0), ..good.clone() }),
             ("max_grad_norm", TrainingConfig { max_grad_norm: Some(f64::NAN), ..good.clone() }),
+            ("ema_decay", TrainingConfig { ema_decay: Some(0.0), ..good.clone() }),
+            ("ema_decay", TrainingConfig { ema_decay: Some(1.0), ..good.clone() }),
+            ("ema_decay", TrainingConfig { ema_decay: Some(f64::NAN), ..good.clone() }),
         ];
         assert_eq!(good.check(), Ok(()));
         for (key, config) in cases {

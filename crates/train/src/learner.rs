@@ -80,7 +80,7 @@ impl<D: Kernels> Objective<D> for LearnerObjective<D> {
 impl TrainingConfig {
     /// How an operator's factors are trained: betas, ε and clipping as the weights' (`self`), the rest as `operator` says.
     ///
-    /// Where the operator has a batch of its own, a micro-batch is at most as large as the weights'. A rate that falls would be 0
+    /// The factors are never averaged. Where the operator has a batch of its own, a micro-batch is at most as large as the weights'. A rate that falls would be 0
     /// at the step after the last.
     pub fn for_operator(&self, operator: &OperatorTraining) -> Self {
         let batch_size = operator.batch_size.unwrap_or(self.batch_size).max(1);
@@ -107,6 +107,8 @@ impl TrainingConfig {
                 RateDecay::Linear | RateDecay::Cosine => 0.0,
             },
             weight_decay: f64::from(operator.weight_decay),
+            // An average would lag behind in the few steps that an operator has.
+            ema_decay: None,
             ..self.clone()
         }
     }
@@ -118,7 +120,12 @@ mod tests {
 
     #[test]
     fn an_operator_is_trained_as_it_says_and_otherwise_as_the_weights() {
-        let weights = TrainingConfig { accumulate: 3, max_grad_norm: Some(0.5), ..TrainingConfig::new(400, 12, 1e-3) };
+        let weights = TrainingConfig {
+            accumulate: 3,
+            max_grad_norm: Some(0.5),
+            ema_decay: Some(0.99),
+            ..TrainingConfig::new(400, 12, 1e-3)
+        };
         let operator = OperatorTraining {
             steps: 10,
             learning_rate: 0.25,
@@ -135,6 +142,7 @@ mod tests {
             warmup_steps: 2,
             schedule: Schedule::Constant,
             weight_decay: 0.5,
+            ema_decay: None,
             ..weights.clone()
         };
         assert_eq!(found, expected);

@@ -52,6 +52,7 @@
 //! # }
 //! ```
 
+mod average;
 mod batches;
 mod checkpoint;
 mod config;

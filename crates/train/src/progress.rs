@@ -27,6 +27,10 @@ pub struct MetricRow {
     pub train_loss: Option<f64>,
     /// Mean loss on the fixed validation set (log perplexity).
     pub validation_loss: f64,
+    /// The share of the labelled validation sequences or images whose largest logit is their class; none of a language model and
+    /// where targets are no classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
 }
 
 /// The state of a stage after a step.

@@ -2,14 +2,15 @@
 //!
 //! Of one labelled row with logits z and the teacher's t: with `p = softmax(t / T)` and `q = softmax(z / T)`,
 //! `KL = Σ_i p_i (t_i − z_i) / T + log Σ e^{z/T} − log Σ e^{t/T}`, whose gradient in z is `(q − p) / T`. The cross-entropy beside
-//! it is that of [`super::heads`], bit for bit where the teacher has no share. The gradient is made in the forward pass.
+//! it is that of [`super::heads`] or [`super::soft_targets`], bit for bit where the teacher has no share. The gradient is made in the forward pass.
 
 use super::buffers::{expect, read, scalar, shape_error, size, unwritten};
 use super::heads::record;
 use super::loss::{check_targets, row};
 use super::parallel;
 use super::simd::{dot, exp, max, sum_of, vectorised};
-use crate::{Cpu, IGNORED, Matrix, Result, Scalar, Tape};
+use super::soft_targets::{check_shares, soft_row};
+use crate::{Cpu, IGNORED, Labels, Matrix, Result, Scalar, Tape};
 
 vectorised! {
     /// `KL(softmax(teacher / T) ‖ softmax(z / T))`; with `scale`, `scale · (q − p)` is added to `d`. Three rows of scratch.
@@ -43,29 +44,42 @@ vectorised! {
     }
 }
 
+/// The number of rows that carry a label; refuses labels of other rows or classes.
+fn labelled(op: &'static str, labels: Labels<'_>, (rows, classes): (usize, usize)) -> Result<usize> {
+    match labels {
+        Labels::Classes(targets) => {
+            if targets.len() != rows {
+                return Err(shape_error(op, "number of targets", targets.len(), rows));
+            }
+            check_targets(op, targets, classes)?;
+            Ok(targets.iter().filter(|&&target| target != IGNORED).count())
+        }
+        Labels::Shares(shares) => {
+            check_shares(op, shares, rows * classes)?;
+            Ok(rows)
+        }
+    }
+}
+
 /// See [`crate::Kernels::distillation`].
 pub(super) fn distillation<T: Tape<f32, Cpu>>(
     tape: &mut T,
     (logits, teacher): (&Matrix<Cpu>, &Matrix<Cpu>),
-    targets: &[i32],
+    labels: Labels<'_>,
     share: f32,
     temperature: f32,
 ) -> Result<Scalar<Cpu>> {
     const OP: &str = "distillation";
     let (rows, classes) = size(logits);
     expect(OP, "teacher's logits", size(teacher), (rows, classes))?;
-    if targets.len() != rows {
-        return Err(shape_error(OP, "number of targets", targets.len(), rows));
-    }
     if !(0.0..=1.0).contains(&share) {
         return Err(shape_error(OP, "teacher's share", share, "a number from 0 to 1"));
     }
     if !(temperature.is_finite() && temperature > 0.0) {
         return Err(shape_error(OP, "temperature", temperature, "a finite number above 0"));
     }
-    check_targets(OP, targets, classes)?;
     let (data, teacher) = (read(OP, "logits", logits)?, read(OP, "teacher's logits", teacher)?);
-    let labelled = targets.iter().filter(|&&target| target != IGNORED).count();
+    let labelled = labelled(OP, labels, (rows, classes))?;
     let (mean, own) = (1.0 / labelled.max(1) as f32, 1.0 - share);
     let (mut d, mut losses) = (unwritten(data.len()), vec![0.0; rows]);
     parallel::rows2((&mut d, classes), (&mut losses, 1), |first, d, losses| {
@@ -73,13 +87,19 @@ pub(super) fn distillation<T: Tape<f32, Cpu>>(
         for (i, (d, loss)) in d.chunks_exact_mut(classes).zip(losses).enumerate() {
             let n = first + i;
             let z = &data[n * classes..][..classes];
-            if targets[n] == IGNORED || own == 0.0 {
+            let ignored = matches!(labels, Labels::Classes(targets) if targets[n] == IGNORED);
+            if ignored || own == 0.0 {
                 d.fill(0.0);
             } else {
                 d.copy_from_slice(z);
-                *loss = mean * (own * row(d, None, targets[n] as usize, T::OWNS_TAPE.then_some(mean * own)));
+                let factor = T::OWNS_TAPE.then_some(mean * own);
+                let of_label = match labels {
+                    Labels::Classes(targets) => row(d, None, targets[n] as usize, factor),
+                    Labels::Shares(shares) => soft_row(d, &shares[n * classes..][..classes], factor),
+                };
+                *loss = mean * (own * of_label);
             }
-            if targets[n] != IGNORED && share > 0.0 {
+            if !ignored && share > 0.0 {
                 let scale = T::OWNS_TAPE.then_some(mean * share * temperature);
                 let teacher = &teacher[n * classes..][..classes];
                 let divergence = divergence(z, teacher, 1.0 / temperature, scale, d, &mut scratch);

@@ -9,6 +9,7 @@ mod attention;
 mod buffers;
 mod cached;
 mod distillation;
+mod drop_path;
 mod dropout;
 mod embedding;
 mod gradient;
@@ -18,10 +19,12 @@ mod heads;
 mod linear;
 mod loss;
 mod matmul;
+mod moving_average;
 mod norm;
 mod parallel;
 mod scale;
 mod simd;
+mod soft_targets;
 mod talking;
 mod weighted_norm;
 
@@ -32,7 +35,7 @@ pub use parallel::on_workers;
 
 use crate::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, Input, Kernels,
-    KeyValueCache, Linear, Matrix, Norm, Projections, Result, Scalar, TakeGradient, Tape,
+    KeyValueCache, Labels, Linear, Matrix, Norm, Projections, Result, Scalar, TakeGradient, Tape,
 };
 
 impl Kernels for Cpu {
@@ -139,6 +142,15 @@ impl Kernels for Cpu {
         dropout::dropout(tape, x, dropout)
     }
 
+    fn drop_path<T: Tape<f32, Self>>(
+        tape: &mut T,
+        x: &Matrix<Self>,
+        rows: usize,
+        dropout: Dropout,
+    ) -> Result<Matrix<Self>> {
+        drop_path::drop_path(tape, x, rows, dropout)
+    }
+
     fn cross_entropy<T: Tape<f32, Self>>(
         tape: &mut T,
         hidden: &Matrix<Self>,
@@ -157,15 +169,23 @@ impl Kernels for Cpu {
         heads::softmax_cross_entropy(tape, logits, targets, weights)
     }
 
+    fn soft_cross_entropy<T: Tape<f32, Self>>(
+        tape: &mut T,
+        logits: &Matrix<Self>,
+        shares: &[f32],
+    ) -> Result<Scalar<Self>> {
+        soft_targets::soft_cross_entropy(tape, logits, shares)
+    }
+
     fn distillation<T: Tape<f32, Self>>(
         tape: &mut T,
         logits: &Matrix<Self>,
         teacher: &Matrix<Self>,
-        targets: &[i32],
+        labels: Labels<'_>,
         share: f32,
         temperature: f32,
     ) -> Result<Scalar<Self>> {
-        distillation::distillation(tape, (logits, teacher), targets, share, temperature)
+        distillation::distillation(tape, (logits, teacher), labels, share, temperature)
     }
 
     fn mean_squared_error<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, targets: &[f32]) -> Result<Scalar<Self>> {
@@ -186,6 +206,10 @@ impl Kernels for Cpu {
         config: &AdamW,
     ) -> Result<f32> {
         adamw::adamw(parameters, gradients, config)
+    }
+
+    fn moving_average(averages: &mut [Matrix<Self>], values: &[Matrix<Self>], decay: f64) -> Result<()> {
+        moving_average::moving_average(averages, values, decay)
     }
 
     fn expand_rows<T: Tape<f32, Self>>(

@@ -33,10 +33,14 @@ impl ModelConfig {
             ("type_vocab_size", self.space(Space::TokenType).width(), self.family.has_token_types()),
             ("num_labels", self.num_labels(), true),
             ("sliding_window", self.sliding_window.unwrap_or(1), true),
+            ("adapter_size", self.adapter_size.unwrap_or(1), true),
         ];
         for (field, size, _) in sizes.into_iter().filter(|&(_, _, applies)| applies) {
             let fits = (1..=LARGEST_WIDTH).contains(&size);
             require(field, size, fits, format_args!("a number from 1 to {LARGEST_WIDTH}"))?;
+        }
+        if let (Some(sites), None) = (self.adapter_sites, self.adapter_size) {
+            require("adapter_sites", format_args!("{sites:?}"), false, "no such key without an adapter_size")?;
         }
         let layers = [
             ("num_hidden_layers", self.num_hidden_layers, 1),

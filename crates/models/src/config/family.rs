@@ -168,6 +168,17 @@ pub enum Naming {
     Timm,
 }
 
+/// Where in a layer adapters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterSites {
+    /// Behind the MLP (Pfeiffer et al. 2021).
+    #[default]
+    Mlp,
+    /// Behind attention and behind the MLP (Houlsby et al. 2019).
+    AttentionAndMlp,
+}
+
 /// The function between the two halves of an MLP, by `transformers`' name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

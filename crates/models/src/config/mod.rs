@@ -9,7 +9,7 @@ mod family;
 mod tests;
 
 pub(crate) use check::require;
-pub use family::{Activation, Family, Head, Naming};
+pub use family::{Activation, AdapterSites, Family, Head, Naming};
 
 use crate::rope::RopeScaling;
 use crate::{Space, SpaceSize};
@@ -114,6 +114,13 @@ pub struct ModelConfig {
     /// Dropout before a sequence classifier; hidden_dropout if left out. BERT and RoBERTa.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f32>,
+    /// Inner width of an adapter in every layer (CaiT's class-attention layers have none): a small map beside the weights that is
+    /// trained in their place. None if left out. `transformers` knows no such models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_size: Option<usize>,
+    /// Where in a layer adapters stand; behind the MLP if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_sites: Option<AdapterSites>,
     /// Dropout on embeddings and on the outputs of attention and MLP; Llama style has none.
     #[serde(default)]
     pub hidden_dropout: f32,
@@ -168,6 +175,8 @@ impl ModelConfig {
             num_labels: None,
             pooler: None,
             classifier_dropout: None,
+            adapter_size: None,
+            adapter_sites: None,
             hidden_dropout: 0.0,
             attention_dropout: 0.0,
             initializer_range: default_initializer_range(),
@@ -355,6 +364,11 @@ impl ModelConfig {
         self.classifier_dropout.unwrap_or(self.hidden_dropout)
     }
 
+    /// Where in a layer adapters stand; nowhere without an adapter_size.
+    pub fn adapter_sites(&self) -> AdapterSites {
+        self.adapter_sites.unwrap_or_default()
+    }
+
     /// How wide a space is in this model.
     pub fn space(&self, space: Space) -> SpaceSize {
         let plain = |units| SpaceSize { units, unit: 1 };
@@ -369,6 +383,7 @@ impl ModelConfig {
                 plain(self.class_intermediate_size())
             }
             Space::Ffn(_) => plain(self.intermediate_size()),
+            Space::Adapter(_) => plain(self.adapter_size.unwrap_or(0)),
             Space::Vocab => plain(self.vocab_size),
             Space::Position if self.family.reads_images() => plain(self.num_patches() + self.prefix_tokens()),
             Space::Position => plain(self.max_position_embeddings),

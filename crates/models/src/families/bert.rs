@@ -86,6 +86,7 @@ pub(super) fn encoder(declare: &mut Declare<'_>, config: &ModelConfig, prefix: &
             mlp_norm: declare.layer_norm(&name("output.LayerNorm"), Role::Produces),
             mlp,
             mlp_scale: None,
+            adapters: declare.adapters(&name("")),
         }
     };
     let blocks = (0..config.num_hidden_layers).map(block).collect();

@@ -64,6 +64,7 @@ fn block(declare: &mut Declare<'_>, config: &ModelConfig, layer: usize) -> Block
         mlp_norm: declare.layer_norm(&name("norm2"), Role::Produces),
         mlp: mlp(declare, name, ffn),
         mlp_scale,
+        adapters: declare.adapters("blocks.{}."),
     }
 }
 

@@ -54,5 +54,6 @@ fn block(declare: &mut Declare<'_>, config: &ModelConfig, prefix: &str, layer: u
             output: declare.scaled_linear(&name("mlp.c_proj"), ffn, &[Space::Embed], true, residual_scale),
         },
         mlp_scale: None,
+        adapters: declare.adapters(&name("")),
     }
 }

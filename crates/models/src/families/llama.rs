@@ -62,5 +62,6 @@ fn block(declare: &mut Declare<'_>, config: &ModelConfig, prefix: &str, layer: u
             output: declare.linear(&name("mlp.down_proj"), ffn, &[Space::Embed], mlp_bias),
         },
         mlp_scale: None,
+        adapters: declare.adapters(&name("")),
     }
 }

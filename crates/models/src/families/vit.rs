@@ -139,5 +139,6 @@ fn block(declare: &mut Declare<'_>, config: &ModelConfig, prefix: &str, names: &
             output: declare.linear(&name(names.mlp_output), ffn, &[Space::Embed], true),
         },
         mlp_scale: None,
+        adapters: declare.adapters(&name("")),
     }
 }

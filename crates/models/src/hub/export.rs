@@ -46,7 +46,8 @@ impl Default for ExportOptions<'_> {
 /// `create_model("local-dir:…")`): `config.json`, `model.safetensors` or shards of it with an index, and what travels along.
 ///
 /// # Errors
-/// [`ModelError::Parameter`] if the weights are another model's or a value does not fit into the type, [`ModelError::Write`] and
+/// [`ModelError::Config`] for a model with adapters, of which those files know nothing; [`ModelError::Parameter`] if the weights are
+/// another model's or a value does not fit into the type, [`ModelError::Write`] and
 /// [`ModelError::File`] if a file cannot be written or copied.
 pub fn export<D: Kernels>(
     directory: &Path,
@@ -55,6 +56,13 @@ pub fn export<D: Kernels>(
     options: &ExportOptions<'_>,
 ) -> Result<()> {
     model.check_parameters(parameters)?;
+    if let Some(size) = model.config().adapter_size {
+        return Err(ModelError::Config {
+            field: "adapter_size",
+            found: size.to_string(),
+            expected: "none: neither transformers' nor timm's files have a place for adapters".into(),
+        });
+    }
     let extras = extras(directory, options)?;
     let made = !directory.exists();
     fs::create_dir_all(directory).map_err(FileError::at("create the directory", directory))?;

@@ -91,6 +91,7 @@ fn key_of(config: &ModelConfig, file: Keys<'_>, space: Space) -> String {
         Space::Heads(_) => one("num_attention_heads", config.num_attention_heads),
         Space::HeadDim => one("head_dim", config.head_dim()),
         Space::Ffn(_) => one("intermediate_size", config.intermediate_size()),
+        Space::Adapter(_) => one("adapter_size", config.adapter_size.unwrap_or(0)),
         Space::Vocab => one("vocab_size", config.vocab_size),
         Space::Position if config.family.reads_images() => one("image_size", config.image_size()),
         Space::Position => one("max_position_embeddings", config.max_position_embeddings),

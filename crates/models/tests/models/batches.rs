@@ -64,10 +64,11 @@ fn inputs_and_targets_of_another_kind_are_refused() {
             "class 1 is 2, expected -100, or less than num_labels (2)",
         ),
         (classify(Family::Bert), with(Targets::Classes(vec![0])), "number of classes is 1, expected 2"),
+        (classify(Family::Bert), with(Targets::Shares(vec![0.5; 3])), "number of shares is 3, expected 4"),
         (
             classify(Family::Roberta),
             batch(Family::Roberta),
-            "targets is tokens, expected those of the head sequence-classification: classes",
+            "targets is tokens, expected those of the head sequence-classification: classes, or shares of them",
         ),
         (model(Family::Gpt2), with(Targets::Unlabelled), "targets is none, expected some, as a loss is asked for"),
     ];

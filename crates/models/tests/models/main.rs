@@ -1,5 +1,6 @@
 //! The models from outside: held against `transformers` and `timm`, and what they promise about themselves.
 
+mod adapters;
 mod batches;
 mod checkpoints;
 mod configs;
@@ -11,6 +12,7 @@ mod proofs;
 mod recompute;
 mod references;
 mod routes;
+mod shares;
 
 use ligo_kernels::{Cpu, IGNORED};
 use ligo_models::{Batch, Family, Images, Inputs, Model, ModelConfig, Parameters, Targets, Tokens};

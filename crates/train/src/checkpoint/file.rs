@@ -18,8 +18,8 @@ const HASH: &str = "blake3";
 /// Stands where the hash will be once the tensors have been written.
 const NO_HASH: &str = "................................................................";
 
-/// What the three tensors of a parameter are called, before its name.
-const KINDS: [&str; 3] = ["weight/", "first/", "second/"];
+/// What the tensors of a parameter are called, before its name; not every stage has the last one.
+const KINDS: [&str; 4] = ["weight/", "first/", "second/", "average/"];
 
 /// Why a checkpoint was not read.
 pub(super) enum Unreadable {
@@ -42,11 +42,12 @@ pub(super) fn write_into<D: Kernels>(
     tensors: &Tensors<'_, D>,
 ) -> io::Result<()> {
     let (plan, state) = (serde_json::to_string(plan)?, serde_json::to_string(state)?);
-    let sets = [tensors.weights, tensors.first, tensors.second];
+    let sets = [Some(tensors.weights), Some(tensors.first), Some(tensors.second), tensors.average];
     let named = || {
         KINDS
             .iter()
             .zip(sets)
+            .filter_map(|(kind, set)| Some((kind, set?)))
             .flat_map(|(kind, set)| tensors.names.iter().zip(set).map(move |(name, t)| (kind, name, t)))
     };
     let mut offset = 0;
@@ -106,8 +107,9 @@ pub(super) fn read<D: Kernels>(path: &Path, plan: &Plan, tensors: &mut TensorsMu
     }
     let state = serde_json::from_str(state).map_err(|error| foreign(error.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
-    let sets = [&mut *tensors.weights, &mut *tensors.first, &mut *tensors.second];
-    for (kind, set) in KINDS.iter().zip(sets) {
+    let average = tensors.average.as_deref_mut();
+    let sets = [Some(&mut *tensors.weights), Some(&mut *tensors.first), Some(&mut *tensors.second), average];
+    for (kind, set) in KINDS.iter().zip(sets).filter_map(|(kind, set)| Some((kind, set?))) {
         for (name, tensor) in tensors.names.iter().zip(set) {
             let name = format!("{kind}{name}");
             let view = file.tensor(&name).map_err(|error| foreign(error.to_string()))?;
@@ -169,7 +171,8 @@ mod tests {
             checkpoint_every: Duration::ZERO,
         };
         let matrices = [dfdx::tensor::TensorFromVec::tensor_from_vec(&Cpu::default(), vec![1.0_f32, 2.0], (1, 2))];
-        let tensors = Tensors { names: &["w".into()], weights: &matrices, first: &matrices, second: &matrices };
+        let (names, average) = (["w".into()], None);
+        let tensors = Tensors { names: &names, weights: &matrices, first: &matrices, second: &matrices, average };
         let written = |space: &mut [u8]| {
             let mut file = io::Cursor::new(space);
             write_into(&mut file, &Plan::new(&plan, 0, &[]), &State::default(), &tensors)

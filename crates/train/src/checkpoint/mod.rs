@@ -1,7 +1,7 @@
 //! A stage's checkpoints: a directory with the two newest, each whole or not there.
 //!
-//! A checkpoint is one file, `step-0000000040.safetensors`: the trained tensors, both moments of AdamW, and in the metadata
-//! the [`State`] and a hash over everything. It is written under a temporary name, synced, renamed, and the directory synced,
+//! A checkpoint is one file, `step-0000000040.safetensors`: the trained tensors, both moments of AdamW, where the stage averages
+//! their averages, and in the metadata the [`State`] and a hash over everything. It is written under a temporary name, synced, renamed, and the directory synced,
 //! so that a process may be killed, or a machine lose its power, at any moment. A damaged file is passed over for the one
 //! before it; the steps in between are then done again, with the same result. One process at a time may use the directory.
 
@@ -20,13 +20,15 @@ use std::path::{Path, PathBuf};
 /// How many are kept: the newest, and one to fall back on.
 const KEPT: usize = 2;
 
-/// What a checkpoint holds beside the state: for every trained tensor its values and its two moments.
+/// What a checkpoint holds beside the state: for every trained tensor its values, its two moments, and its average
+/// if the stage has one.
 pub(crate) struct Tensors<'a, D: Kernels> {
     /// Of the trained tensors.
     pub(crate) names: &'a [String],
     pub(crate) weights: &'a [Matrix<D>],
     pub(crate) first: &'a [Matrix<D>],
     pub(crate) second: &'a [Matrix<D>],
+    pub(crate) average: Option<&'a [Matrix<D>]>,
 }
 
 /// The same, to be filled.
@@ -35,6 +37,7 @@ pub(crate) struct TensorsMut<'a, D: Kernels> {
     pub(crate) weights: &'a mut [Matrix<D>],
     pub(crate) first: &'a mut [Matrix<D>],
     pub(crate) second: &'a mut [Matrix<D>],
+    pub(crate) average: Option<&'a mut [Matrix<D>]>,
 }
 
 /// The checkpoints of one stage.

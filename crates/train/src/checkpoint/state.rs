@@ -125,6 +125,7 @@ mod tests {
                 learning_rate: value,
                 train_loss: Some(value),
                 validation_loss: value,
+                validation_accuracy: Some(value),
             };
             let state = State {
                 step: 3,

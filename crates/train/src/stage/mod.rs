@@ -65,6 +65,9 @@ pub struct StageResult {
 /// step, every `plan.evaluate_every` steps, and after the last. `directory` is the stage's own; checkpoints go there, every
 /// now and then, when `stop` is set, and at the end, so that a stage that was finished before is not trained again.
 ///
+/// Where the plan averages the weights ([`TrainingConfig::ema_decay`]), the average is what is evaluated, and at the end of the stage
+/// the objective's tensors are the average.
+///
 /// `moments` is what AdamW remembers: it begins with what is there, or afresh with none; when the stage is finished what it then
 /// remembers is there, else nothing is.
 ///

@@ -1,8 +1,9 @@
 //! The loop: what happens between two steps, and what a step is.
 
 use super::{StageOutcome, StagePlan, StageResult};
+use crate::average::Average;
 use crate::checkpoint::{Checkpoints, Plan, State, Tensors, TensorsMut};
-use crate::evaluate::{evaluate, labelled, tokens, value};
+use crate::evaluate::{Verdict, evaluate, labelled, tokens, value};
 use crate::optimiser::Optimiser;
 use crate::pace::Pace;
 use crate::{BatchSource, MetricRow, Objective, Progress, StepContext, StepReport, StopFlag, TrainError, stage_seed};
@@ -21,6 +22,8 @@ pub(super) struct Run<'a, D: Kernels> {
     plan: &'a StagePlan,
     objective: &'a mut dyn Objective<D>,
     optimiser: Optimiser<D>,
+    /// Of the weights, where the stage averages them.
+    average: Option<Average<D>>,
     identity: Plan,
     checkpoints: Checkpoints,
     state: State,
@@ -49,12 +52,14 @@ impl<'a, D: Kernels> Run<'a, D> {
         let mut optimiser =
             Optimiser::new(device, objective.trainable(), moments).map_err(|error| refused(error.to_string()))?;
         let identity = Plan::new(plan, optimiser.steps_before, objective.trainable().specs());
+        let mut average = plan.config.ema_decay.map(|decay| Average::new(objective.trainable(), decay));
         let mut checkpoints = Checkpoints::open(directory)?;
         let mut tensors = TensorsMut {
             names: &optimiser.names,
             weights: objective.trainable_mut().tensors_mut(),
             first: &mut optimiser.first,
             second: &mut optimiser.second,
+            average: average.as_mut().map(|average| &mut average.tensors[..]),
         };
         let found = checkpoints.restore(&identity, &mut tensors)?;
         let saved = found.as_ref().map(|state| (state.step, state.rows.len()));
@@ -63,6 +68,7 @@ impl<'a, D: Kernels> Run<'a, D> {
             plan,
             objective,
             optimiser,
+            average,
             identity,
             checkpoints,
             state: found.unwrap_or_default(),
@@ -101,6 +107,7 @@ impl<'a, D: Kernels> Run<'a, D> {
             progress.step(&self.step(batches)?);
         }
         self.save()?;
+        self.swap_with_average();
         progress.stage_finished(stage);
         let moments = self.optimiser.into_moments(self.state.step);
         let moments = moments.map_err(|error| TrainError::Plan { stage: stage.clone(), reason: error.to_string() })?;
@@ -119,15 +126,24 @@ impl<'a, D: Kernels> Run<'a, D> {
         due && self.state.rows.last().is_none_or(|row| row.step != step)
     }
 
+    /// Lets the averages, if there are any, and the weights change places.
+    fn swap_with_average(&mut self) {
+        if let Some(average) = &mut self.average {
+            average.swap(self.objective.trainable_mut());
+        }
+    }
+
     /// Adds a row; breaks off without one if asked to stop.
     fn evaluate(&mut self, validation: &[Batch], stop: &StopFlag) -> Result<ControlFlow<(), &MetricRow>, TrainError> {
-        let (plan, state) = (self.plan, &self.state);
-        let loss = self
+        self.swap_with_average();
+        let verdict = self
             .objective
-            .evaluated(state.step)
+            .evaluated(self.state.step)
             .and_then(|evaluated| evaluate(&evaluated, validation, || stop.is_set()));
-        let loss = match loss.map_err(|error| self.at(state.step, error))? {
-            ControlFlow::Continue(loss) => loss,
+        self.swap_with_average();
+        let (plan, state) = (self.plan, &self.state);
+        let Verdict { loss, accuracy } = match verdict.map_err(|error| self.at(state.step, error))? {
+            ControlFlow::Continue(verdict) => verdict,
             ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
         };
         if !loss.is_finite() {
@@ -148,6 +164,7 @@ impl<'a, D: Kernels> Run<'a, D> {
             learning_rate,
             train_loss: (state.losses > 0).then(|| state.loss_sum / state.losses as f64),
             validation_loss: loss,
+            validation_accuracy: accuracy,
         };
         (self.state.loss_sum, self.state.losses) = (0.0, 0);
         self.state.rows.push(row);
@@ -172,6 +189,7 @@ impl<'a, D: Kernels> Run<'a, D> {
             weights: self.objective.trainable().tensors(),
             first: &self.optimiser.first,
             second: &self.optimiser.second,
+            average: self.average.as_ref().map(|average| &average.tensors[..]),
         };
         self.checkpoints.write(&self.identity, &self.state, &tensors)?;
         self.saved = Some(here);
@@ -211,6 +229,9 @@ impl<'a, D: Kernels> Run<'a, D> {
             .map_err(|error| self.at(done + 1, error.into()))?;
         if !norm.is_finite() {
             return Err(self.diverged(done + 1, "gradient norm", norm.into()));
+        }
+        if let Some(average) = &mut self.average {
+            average.follow(self.objective.trainable()).map_err(|error| self.at(done + 1, error.into()))?;
         }
 
         let tokens = micro_batches.iter().map(tokens).sum();

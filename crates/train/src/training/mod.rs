@@ -6,6 +6,7 @@ mod charge;
 mod check;
 mod fade_in;
 mod layer_dropping;
+mod path_dropping;
 mod router;
 mod sub_models;
 mod teacher;
@@ -34,6 +35,8 @@ pub struct ModelTraining<D: Kernels> {
     charge: Charge,
     standings: Standings,
     teacher: Option<Teacher<D>>,
+    /// What [`Route::dropped_paths`] is in every step.
+    dropped_paths: Vec<f32>,
 }
 
 impl<D: Kernels> ModelTraining<D> {
@@ -61,7 +64,23 @@ impl<D: Kernels> ModelTraining<D> {
             }
             None => {}
         }
-        Ok(Self { standings: Standings::of(&model), teacher: teacher.filter(|_| taught), model, parameters, charge })
+        let (standings, teacher) = (Standings::of(&model), teacher.filter(|_| taught));
+        Ok(Self { model, parameters, charge, standings, teacher, dropped_paths: Vec::new() })
+    }
+
+    /// The same with stochastic depth (Huang et al. 2016): the branches of the last layer are left out with probability `rate`, those
+    /// of the layers before with less, in CaiT with as much; each by a draw of its own for each sequence or image. It is charged as if
+    /// nothing were left out, since all branches are computed.
+    ///
+    /// # Errors
+    /// A rate that is not from 0 to less than 1.
+    pub fn dropping_paths(self, rate: f32) -> Result<Self, InvalidTraining> {
+        if !(0.0..1.0).contains(&rate) {
+            let (found, expected) = (rate.to_string(), "0 or more and less than 1".into());
+            return Err(InvalidTraining { key: "drop_path", found, expected });
+        }
+        let dropped_paths = if rate > 0.0 { path_dropping::rates(rate, self.model.config()) } else { Vec::new() };
+        Ok(Self { dropped_paths, ..self })
     }
 
     /// The model and its weights as they stand.
@@ -95,7 +114,8 @@ impl<D: Kernels> Objective<D> for ModelTraining<D> {
 
     fn loss(&self, tape: &mut GradTape<D>, batch: &Batch, context: &StepContext) -> Result<Scalar<D>> {
         let router = self.charge.router();
-        let route = router.of_micro_batch(context, shape(&self.model, &batch.inputs));
+        let drawn = router.of_micro_batch(context, shape(&self.model, &batch.inputs));
+        let route = Route { dropped_paths: self.dropped_paths.clone(), ..drawn };
         // The masks go onto the tape first, so that backward reaches them last.
         let masked = match router.masks().and_then(|masks| Some((masks, masks.at(context.step)?))) {
             Some((masks, c)) => Some(masks.apply(tape, &self.parameters, c)?),

@@ -153,6 +153,55 @@ fn what_a_stage_does_not_train_keeps_its_bits_and_all_else_changes() {
 }
 
 #[test]
+fn an_average_goes_on_where_it_stopped_in_every_kind_of_training_and_leaves_alone_what_is_not_trained() {
+    for (name, training) in trainings() {
+        let run = |directory: &Path, watch: &Watch| {
+            let mut setting = stage(&training);
+            setting.plan.config.ema_decay = Some(0.9);
+            let mut objective = objective(&training);
+            let micro_batch = |step, micro| Ok(batch(step, micro));
+            let outcome = setting.train(&mut objective, &micro_batch, directory, watch).unwrap();
+            (outcome, objective.into_parts().1.tensors().iter().map(bits).collect::<Vec<_>>())
+        };
+        let (_, expected) = run(tempfile::tempdir().unwrap().path(), &Watch::default());
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(run(directory.path(), &Watch::stopping_after(5)).0, StageOutcome::Stopped, "{name}");
+        assert_eq!(run(directory.path(), &Watch::default()).1, expected, "{name}");
+
+        let before = objective(&training).into_parts().1;
+        let (_, plain) = end(&training, tempfile::tempdir().unwrap().path());
+        for (i, spec) in before.specs().iter().enumerate() {
+            let trained = plain[i] != bits(&before.tensors()[i]);
+            assert_eq!(expected[i] != bits(&before.tensors()[i]), trained, "{name}: {}", spec.name);
+            assert_eq!(expected[i] != plain[i], trained, "{name}: {}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn paths_are_dropped_anew_in_every_micro_batch_and_none_in_an_evaluation() {
+    let training = Training::default();
+    let dropping = |rate| objective(&training).dropping_paths(rate);
+    let loss = |objective: &ModelTraining<Cpu>, micro| {
+        let context = StepContext { step: 3, schedule_step: 3, micro, seed: 1 };
+        objective.loss(&mut GradTape::default(), &batch(3, 0), &context).unwrap().as_vec()[0]
+    };
+    let (plain, none, half) = (objective(&training), dropping(0.0).unwrap(), dropping(0.5).unwrap());
+    assert_eq!(loss(&none, 0), loss(&plain, 0));
+    assert_eq!(loss(&half, 0), loss(&half, 0));
+    let mut drawn: Vec<f32> = (0..20).map(|micro| loss(&half, micro) - loss(&plain, micro)).collect();
+    assert!(drawn.iter().filter(|difference| **difference != 0.0).count() > 15, "{drawn:?}");
+    drawn.sort_by(f32::total_cmp);
+    drawn.dedup();
+    assert!(drawn.len() > 15, "{drawn:?}");
+    assert_eq!(half.evaluated(3).unwrap().route, Route::default());
+    for rate in [-0.1, 1.0, f32::NAN] {
+        let error = dropping(rate).unwrap_err();
+        assert_eq!(error.key, "drop_path", "{error}");
+    }
+}
+
+#[test]
 fn a_sub_model_of_each_step_trains_its_top_and_the_head() {
     let training = Training { sub_models: Some(SubModels { layers: 2 }), ..Training::default() };
     let objective = objective(&training);

@@ -1,7 +1,7 @@
 //! The loss of a student that hears labels and a teacher.
 
 use super::{Op, Traced, WithEmpty, as_matrix, random, tensor};
-use crate::{Cpu, GradTape, Gradients, IGNORED, Kernels, NoneTape};
+use crate::{Cpu, GradTape, Gradients, IGNORED, Kernels, Labels, NoneTape};
 use dfdx::shapes::Axis;
 use dfdx::tensor::OwnedTape;
 use dfdx::tensor_ops::TryMatMul;
@@ -39,7 +39,7 @@ fn check(name: &str, v: usize, targets: &[i32], share: f32, temperature: f32) {
         &[(n, v)],
         |tape, x| {
             let teacher = tensor(&teacher, (n, v));
-            let loss = Cpu::distillation(tape, &x[0], &teacher, targets, share, temperature)?;
+            let loss = Cpu::distillation(tape, &x[0], &teacher, Labels::Classes(targets), share, temperature)?;
             Ok(vec![as_matrix(tape, &loss)])
         },
         |x| vec![vec![exact((&x[0], &wide), targets, f64::from(share), f64::from(temperature))]],
@@ -73,6 +73,37 @@ fn distillation_is_its_formula() {
 }
 
 #[test]
+fn distillation_under_a_label_that_is_shared_is_its_formula() {
+    for (n, v, share, temperature) in [(5, 7, 0.3, 2.0), (11, 33, 1.0, 4.0), (4, 65, 0.0, 1.0)] {
+        let teacher = random(n * v, 77);
+        let shares: Vec<f32> = random(n * v, 78).iter().map(|p| p.abs()).collect();
+        let wide: Vec<f64> = teacher.iter().map(|&t| f64::from(t)).collect();
+        let (r, t) = (f64::from(share), f64::from(temperature));
+        Op::new(
+            format!("distillation of shares [{n}, {v}], share {share}, temperature {temperature}"),
+            &[(n, v)],
+            |tape, x| {
+                let teacher = tensor(&teacher, (n, v));
+                let labels = Labels::Shares(&shares);
+                let loss = Cpu::distillation(tape, &x[0], &teacher, labels, share, temperature)?;
+                Ok(vec![as_matrix(tape, &loss)])
+            },
+            |x| {
+                let taught = exact((&x[0], &wide), &vec![0; n], r, t);
+                // The formula under classes, its own part taken out and the shares' put in.
+                let own = x[0].chunks(v).zip(shares.chunks(v)).map(|(z, p)| {
+                    let log_softmax = log_softmax(z, 1.0);
+                    let soft: f64 = p.iter().zip(&log_softmax).map(|(&p, log)| f64::from(p) * -log).sum();
+                    soft + log_softmax[0]
+                });
+                vec![vec![taught + (1.0 - r) * own.sum::<f64>() / n as f64]]
+            },
+        )
+        .check();
+    }
+}
+
+#[test]
 fn a_teacher_without_a_share_leaves_the_cross_entropy_bit_for_bit() {
     let (n, v) = (9, 37);
     let (z, teacher) = (tensor(&random(n * v, 1), (n, v)), tensor(&random(n * v, 2), (n, v)));
@@ -81,7 +112,7 @@ fn a_teacher_without_a_share_leaves_the_cross_entropy_bit_for_bit() {
     let run = |taught: bool| {
         let mut tape = GradTape::default();
         let loss = match taught {
-            true => Cpu::distillation(&mut tape, &z, &teacher, &targets, 0.0, 2.0),
+            true => Cpu::distillation(&mut tape, &z, &teacher, Labels::Classes(&targets), 0.0, 2.0),
             false => Cpu::softmax_cross_entropy(&mut tape, &z, &targets, &vec![1.0 / labelled as f32; n]),
         };
         let (loss, mut gradients) = (loss.unwrap(), Gradients::leaky());
@@ -96,7 +127,7 @@ fn a_student_that_says_what_its_teacher_says_has_nothing_to_learn() {
     let z: Vec<f32> = random(40, 3).iter().map(|z| 30.0 * z).collect();
     let z = tensor(&z, (4, 10));
     let mut tape = GradTape::default();
-    let loss = Cpu::distillation(&mut tape, &z, &z, &[1, 2, 3, 4], 1.0, 2.0).unwrap();
+    let loss = Cpu::distillation(&mut tape, &z, &z, Labels::Classes(&[1, 2, 3, 4]), 1.0, 2.0).unwrap();
     let mut gradients = Gradients::leaky();
     tape.backward(&loss, 1.0, &mut gradients).unwrap();
     assert_eq!(loss.as_vec(), [0.0]);
@@ -107,7 +138,7 @@ fn a_student_that_says_what_its_teacher_says_has_nothing_to_learn() {
 fn huge_logits_do_not_overflow_and_a_teacher_may_rule_tokens_out() {
     let loss = |z: [f32; 2], teacher: [f32; 2]| {
         let (z, teacher) = (tensor(&z, (1, 2)), tensor(&teacher, (1, 2)));
-        Cpu::distillation(&mut NoneTape, &z, &teacher, &[0], 1.0, 1.0).unwrap().as_vec()[0]
+        Cpu::distillation(&mut NoneTape, &z, &teacher, Labels::Classes(&[0]), 1.0, 1.0).unwrap().as_vec()[0]
     };
     assert_eq!(loss([1e4, -1e4], [1e4, -1e4]), 0.0);
     assert_eq!(loss([-1e4, 1e4], [1e4, -1e4]), 2e4);

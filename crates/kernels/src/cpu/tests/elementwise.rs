@@ -78,6 +78,24 @@ fn dropout_multiplies_values_and_gradients_by_the_same_mask() {
 }
 
 #[test]
+fn drop_path_multiplies_whole_runs_of_rows_by_the_mask_of_as_many_elements() {
+    for (runs, rows, h) in [(1, 1, 1), (7, 5, 3), (64, 1, 5), (13, 4, 40), (0, 2, 3)] {
+        for p in [0.0, 0.1, 0.5, 0.9] {
+            let dropout = Dropout { p, key: 77 };
+            let mask: Vec<f32> = if runs == 0 { vec![] } else { mask(runs, dropout) };
+            let mask: Vec<f32> = mask.iter().flat_map(|&m| vec![m; rows * h]).collect();
+            Op::new(
+                format!("drop_path {p} of {runs} runs of {rows} rows of {h}"),
+                &[(runs * rows, h)],
+                |tape, x| Ok(vec![Cpu::drop_path(tape, &x[0], rows, dropout)?]),
+                |x| vec![x[0].iter().zip(&mask).map(|(x, &m)| x * f64::from(m)).collect()],
+            )
+            .check();
+        }
+    }
+}
+
+#[test]
 fn dropout_drops_its_share_evenly_and_differently_for_each_key() {
     let count = 1 << 18;
     for p in [0.1_f32, 0.5, 0.8] {

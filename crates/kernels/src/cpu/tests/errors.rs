@@ -4,8 +4,8 @@
 
 use super::{message, random, tensor, zeros};
 use crate::{
-    Activation, AdamW, AdamWParameter, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels, Layout,
-    Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind,
+    Activation, AdamW, AdamWParameter, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels, Labels,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind,
 };
 
 fn linear(weight: &Matrix<Cpu>, layout: Layout) -> Linear<'_, Cpu> {
@@ -119,6 +119,14 @@ fn every_misfit_names_operation_found_and_expected() {
             "dropout: dropout probability is NaN, expected a number in [0, 1)",
         ),
         (
+            message(Cpu::drop_path(t, &x, 1, Dropout { p: 1.0, key: 0 })),
+            "drop_path: dropout probability is 1, expected a number in [0, 1)",
+        ),
+        (
+            message(Cpu::drop_path(t, &good, 2, Dropout { p: 0.5, key: 0 })),
+            "drop_path: number of rows is 5, expected a multiple of a run's 2",
+        ),
+        (
             message(Cpu::cross_entropy(t, &x, linear(&w, Layout::OutIn), &[0, 0])),
             "cross_entropy: weight of the head is [5, 4], expected [5, 3]",
         ),
@@ -160,25 +168,41 @@ fn every_misfit_names_operation_found_and_expected() {
             "softmax_cross_entropy: target 0 at index 0 is out of range, expected less than 0",
         ),
         (
-            message(Cpu::distillation(t, &x, &good, &[0, 0], 0.5, 1.0)),
+            message(Cpu::distillation(t, &x, &good, Labels::Classes(&[0, 0]), 0.5, 1.0)),
             "distillation: teacher's logits is [5, 3], expected [2, 3]",
         ),
-        (message(Cpu::distillation(t, &x, &x, &[0], 0.5, 1.0)), "distillation: number of targets is 1, expected 2"),
         (
-            message(Cpu::distillation(t, &x, &x, &[0, 3], 0.5, 1.0)),
+            message(Cpu::distillation(t, &x, &x, Labels::Classes(&[0]), 0.5, 1.0)),
+            "distillation: number of targets is 1, expected 2",
+        ),
+        (
+            message(Cpu::distillation(t, &x, &x, Labels::Classes(&[0, 3]), 0.5, 1.0)),
             "distillation: target 3 at index 1 is out of range, expected less than 3",
         ),
         (
-            message(Cpu::distillation(t, &x, &x, &[0, 0], 1.5, 1.0)),
+            message(Cpu::distillation(t, &x, &x, Labels::Classes(&[0, 0]), 1.5, 1.0)),
             "distillation: teacher's share is 1.5, expected a number from 0 to 1",
         ),
         (
-            message(Cpu::distillation(t, &x, &x, &[0, 0], f32::NAN, 1.0)),
+            message(Cpu::distillation(t, &x, &x, Labels::Classes(&[0, 0]), f32::NAN, 1.0)),
             "distillation: teacher's share is NaN, expected a number from 0 to 1",
         ),
         (
-            message(Cpu::distillation(t, &x, &x, &[0, 0], 0.5, 0.0)),
+            message(Cpu::distillation(t, &x, &x, Labels::Classes(&[0, 0]), 0.5, 0.0)),
             "distillation: temperature is 0, expected a finite number above 0",
+        ),
+        (
+            message(Cpu::distillation(t, &x, &x, Labels::Shares(&[0.5; 5]), 0.5, 1.0)),
+            "distillation: number of shares is 5, expected 6",
+        ),
+        (message(Cpu::soft_cross_entropy(t, &x, &[0.5; 2])), "soft_cross_entropy: number of shares is 2, expected 6"),
+        (
+            message(Cpu::soft_cross_entropy(t, &x, &[0.0, 1.0, 0.0, 1.25, -0.25, 0.0])),
+            "soft_cross_entropy: share 4 is -0.25, expected a finite number of at least 0",
+        ),
+        (
+            message(Cpu::soft_cross_entropy(t, &x, &[f32::INFINITY; 6])),
+            "soft_cross_entropy: share 0 is inf, expected a finite number of at least 0",
         ),
         (message(Cpu::mean_squared_error(t, &x, &[0.0; 2])), "mean_squared_error: number of targets is 2, expected 6"),
         (
@@ -253,6 +277,7 @@ fn a_strided_view_is_refused() {
         (message(Cpu::linear_gated(t, &view, good, good, Activation::Tanh)), "linear_gated: input"),
         (message(Cpu::linear_gated(t, &x, good, strided, Activation::Tanh)), "linear_gated: weight"),
         (message(Cpu::softmax_cross_entropy(t, &view, &[0, 0], &[1.0; 2])), "softmax_cross_entropy: logits"),
+        (message(Cpu::soft_cross_entropy(t, &view, &[0.0; 6])), "soft_cross_entropy: logits"),
         (message(Cpu::mean_squared_error(t, &view, &[0.0; 6])), "mean_squared_error: input"),
         (message(Cpu::columns_as_rows(t, &view, 2)), "columns_as_rows: input"),
     ] {

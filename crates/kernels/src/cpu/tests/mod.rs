@@ -18,8 +18,10 @@ mod heads;
 mod linear;
 mod loss;
 mod matmul;
+mod moving_average;
 mod norm;
 mod recompute;
+mod soft_targets;
 mod talking;
 mod weighted_norm;
 

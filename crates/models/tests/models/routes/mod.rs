@@ -2,6 +2,7 @@
 
 mod layers;
 mod norms;
+mod paths;
 mod refusals;
 mod teaching;
 mod tokens;

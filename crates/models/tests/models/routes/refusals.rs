@@ -21,6 +21,7 @@ fn a_route_that_does_not_fit_is_refused_by_its_field() {
     let route = Route::default;
     let weights = |weights: &[f32]| Route { norm_weights: Some(weights.to_vec()), ..route() };
     let layers = |kept: &[f32]| Route { kept_layers: kept.to_vec(), ..route() };
+    let paths = |dropped: &[f32]| Route { dropped_paths: dropped.to_vec(), ..route() };
     let places = |places: &[u32]| skipping(1..2, places);
     let cases = [
         (Route { until: Some(4), ..route() }, "route.until is 4, expected at most 3 (num_hidden_layers)"),
@@ -31,6 +32,9 @@ fn a_route_that_does_not_fit_is_refused_by_its_field() {
         (layers(&[1.0; 2]), "number of route.kept_layers is 2, expected 3 (num_hidden_layers), or none"),
         (layers(&[1.0, 1.5, 0.0]), "route.kept_layers[1] is 1.5, expected a number from 0 to 1"),
         (layers(&[f32::NAN, 1.0, 0.0]), "route.kept_layers[0] is NaN, expected a number from 0 to 1"),
+        (paths(&[0.1; 2]), "number of route.dropped_paths is 2, expected 3 (num_hidden_layers), or none"),
+        (paths(&[0.0, -0.1, 0.0]), "route.dropped_paths[1] is -0.1, expected a number from 0 to 1"),
+        (paths(&[0.0, 0.1, 1.0]), "route.dropped_paths is 1 for some layer, expected less than 1 for each"),
         (weights(&[1.0; 7]), "number of route.norm_weights is 7, expected 6 (hidden_size)"),
         (weights(&[1.0, 1.0, -1.0, 1.0, 1.0, 1.0]), "route.norm_weights[2] is -1, expected a number from 0 to 1"),
         (weights(&[0.0; 6]), "route.norm_weights is 0 throughout, expected some weight above 0"),

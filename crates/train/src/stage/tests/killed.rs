@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 
 const DIRECTORY: &str = "LIGO_TRAIN_TEST_DIRECTORY";
 
-/// So many steps that there is time to kill, with a checkpoint after each, so that most kills fall into one.
+/// So many steps, with an average of the weights, that there is time to kill, with a checkpoint after each, so that most kills fall into one.
 fn long() -> Setting {
-    let mut setting = setting();
+    let mut setting = averaging();
     setting.plan.steps = 200;
     setting.plan.config.steps = 200;
     setting.plan.evaluate_every = 10;

@@ -51,6 +51,13 @@ pub(crate) fn setting() -> Setting {
     Setting { plan, validation: vec![batch(900, 0), batch(901, 1), batch(902, 0)], dropout: 0.1 }
 }
 
+/// The same with an average of the weights.
+pub(crate) fn averaging() -> Setting {
+    let mut setting = setting();
+    setting.plan.config.ema_decay = Some(0.6);
+    setting
+}
+
 impl Setting {
     /// A fresh objective, trained in `directory` as far as it comes.
     fn run(&self, directory: &Path, watch: &Watch) -> Result<(StageOutcome, WeightsObjective<Cpu>), TrainError> {

@@ -115,6 +115,43 @@ fn the_part_of_the_schedule_decides_rates_and_batches_and_the_stage_decides_the_
     }
 }
 
+#[test]
+fn the_average_of_the_weights_is_what_is_evaluated_and_what_the_stage_ends_with() {
+    let setting = averaging();
+    let decay = setting.plan.config.ema_decay.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (outcome, objective) = setting.run(directory.path(), &Watch::default()).unwrap();
+    let StageOutcome::Finished(StageResult { rows, .. }) = outcome else { panic!("it was stopped") };
+
+    // The steps are those of a stage without an average.
+    let plain = |steps| {
+        let mut plain = super::setting();
+        plain.plan.steps = steps;
+        let (outcome, objective) = plain.run(tempfile::tempdir().unwrap().path(), &Watch::default()).unwrap();
+        let StageOutcome::Finished(StageResult { rows, .. }) = outcome else { panic!("it was stopped") };
+        (rows, objective.parameters.tensors().iter().flat_map(|tensor| tensor.as_vec()).collect::<Vec<f32>>())
+    };
+    let (plain_rows, _) = plain(7);
+    for (row, plain) in rows.iter().zip(&plain_rows) {
+        assert_eq!((row.step, row.train_loss), (plain.step, plain.train_loss));
+        assert_eq!(row.validation_loss == plain.validation_loss, row.step == 0, "step {}", row.step);
+        assert_eq!(row.validation_accuracy, None, "tokens are no classes");
+    }
+
+    let mut average: Vec<f64> = plain(0).1.into_iter().map(f64::from).collect();
+    for step in 1..=7 {
+        average.iter_mut().zip(plain(step).1).for_each(|(e, w)| *e = decay * *e + (1.0 - decay) * f64::from(w));
+    }
+    let found = objective.parameters.tensors().iter().flat_map(|tensor| tensor.as_vec());
+    for (found, expected) in found.zip(average) {
+        assert!((f64::from(found) - expected).abs() < 1e-6, "{found}, not {expected}");
+    }
+    let evaluated = objective.evaluated(7).unwrap();
+    let verdict = crate::evaluate::evaluate(&evaluated, &setting.validation, || false).unwrap();
+    let std::ops::ControlFlow::Continue(verdict) = verdict else { panic!("it was stopped") };
+    assert_eq!(Some(verdict.loss), rows.last().map(|row| row.validation_loss));
+}
+
 /// Takes its time over every evaluation.
 struct Slow(WeightsObjective<Cpu>);
 

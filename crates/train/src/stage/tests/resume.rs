@@ -5,20 +5,21 @@ use std::fs;
 
 #[test]
 fn stopped_after_any_step_and_started_again_it_ends_with_the_same_bits() {
-    let setting = setting();
-    let expected = setting.undisturbed();
-    // Steps 0, 3, 6 and 7 are followed by an evaluation, which the stop breaks off.
-    for step in 0..=7 {
-        let directory = tempfile::tempdir().unwrap();
-        let (outcome, _) = setting.run(directory.path(), &Watch::stopping_after(step)).unwrap();
-        assert_eq!(outcome, StageOutcome::Stopped, "after step {step}");
-        assert_eq!(setting.end(directory.path()), expected, "stopped after step {step}");
+    for setting in [setting(), averaging()] {
+        let expected = setting.undisturbed();
+        // Steps 0, 3, 6 and 7 are followed by an evaluation, which the stop breaks off.
+        for step in 0..=7 {
+            let directory = tempfile::tempdir().unwrap();
+            let (outcome, _) = setting.run(directory.path(), &Watch::stopping_after(step)).unwrap();
+            assert_eq!(outcome, StageOutcome::Stopped, "after step {step}");
+            assert_eq!(setting.end(directory.path()), expected, "stopped after step {step}");
+        }
     }
 }
 
 #[test]
 fn stopped_after_every_step_it_ends_with_the_same_bits_and_reports_each_row_once() {
-    let setting = setting();
+    let setting = averaging();
     let directory = tempfile::tempdir().unwrap();
     let (mut reported, mut seconds) = (Vec::new(), 0.0);
     for step in 1.. {
@@ -38,14 +39,15 @@ fn stopped_after_every_step_it_ends_with_the_same_bits_and_reports_each_row_once
 
 #[test]
 fn a_finished_stage_is_not_trained_again() {
-    let setting = setting();
-    let directory = tempfile::tempdir().unwrap();
-    let (first, trained) = setting.run(directory.path(), &Watch::default()).unwrap();
-    let no_batches = |_, _| anyhow::bail!("asked for a batch");
-    let mut objective = setting.objective();
-    let again = setting.train(&mut objective, &no_batches, directory.path(), &Watch::default()).unwrap();
-    assert_eq!(again, first);
-    assert_eq!(End::of(again, &objective), End::of(first, &trained));
+    for setting in [setting(), averaging()] {
+        let directory = tempfile::tempdir().unwrap();
+        let (first, trained) = setting.run(directory.path(), &Watch::default()).unwrap();
+        let no_batches = |_, _| anyhow::bail!("asked for a batch");
+        let mut objective = setting.objective();
+        let again = setting.train(&mut objective, &no_batches, directory.path(), &Watch::default()).unwrap();
+        assert_eq!(again, first);
+        assert_eq!(End::of(again, &objective), End::of(first, &trained));
+    }
 }
 
 #[test]
@@ -102,8 +104,9 @@ fn a_checkpoint_of_another_run_is_refused_by_what_differs() {
     setting().end(directory.path());
     let before = names(directory.path());
     type Change = (&'static str, fn(&mut Setting));
-    let changes: [Change; 6] = [
+    let changes: [Change; 7] = [
         ("its training.learning_rate is 0.01, this run's 0.02", |s| s.plan.config.learning_rate = 0.02),
+        ("its training.ema_decay is null, this run's 0.5", |s| s.plan.config.ema_decay = Some(0.5)),
         ("its seed is 42, this run's 43", |s| s.plan.seed = 43),
         ("its stage is \"train\", this run's \"top\"", |s| s.plan.stage = "top".into()),
         ("its inputs is \"test\", this run's \"other\"", |s| s.plan.inputs = "other".into()),
