@@ -13,9 +13,10 @@
 //!
 //! **What depends on what.** Tokeniser and token file are kept in a cache directory under names that are hashes of what
 //! they were made from (the bytes of the Parquet files, the column, the options, the tokeniser), so nothing stale is ever
-//! read; a damaged file is noticed and made again. The order of the blocks is a function of seed and epoch, the hidden
-//! tokens of a masked model are one of seed, epoch and block. A batch is therefore a function of seed and step number:
-//! whoever resumes a run needs to know nothing else. Validation batches are always the same.
+//! read; a damaged file is noticed and made again, and tokenising that was stopped goes on where it was. The order of the
+//! blocks is a function of seed and epoch, the hidden tokens of a masked model are one of seed, epoch and block. A batch is
+//! therefore a function of seed and step number: whoever resumes a run needs to know nothing else. Validation batches are
+//! always the same.
 //!
 //! **Bad input** ends in a [`DataError`] that names the file, the place, what was found and what was expected. Files are
 //! written under a temporary name, synced and renamed.
@@ -64,6 +65,7 @@ pub mod tasks;
 mod text_file;
 mod texts;
 mod token_file;
+mod token_writer;
 mod tokenizer;
 
 pub use batch::{Batch, BatchPlan, Batches, IGNORED};

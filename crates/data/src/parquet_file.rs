@@ -59,7 +59,7 @@ impl ParquetFile {
         self.metadata.metadata().num_row_groups()
     }
 
-    fn rows_in(&self, row_group: usize) -> u64 {
+    pub(crate) fn rows_in(&self, row_group: usize) -> u64 {
         u64::try_from(self.metadata.metadata().row_group(row_group).num_rows()).unwrap_or(0)
     }
 

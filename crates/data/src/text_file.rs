@@ -47,6 +47,11 @@ impl TextFile {
         self.file.row_groups()
     }
 
+    /// Rows of a row group, nulls counted.
+    pub(crate) fn rows_in(&self, row_group: usize) -> u64 {
+        self.file.rows_in(row_group)
+    }
+
     /// Starts to read a row group.
     pub(crate) fn read(&self, row_group: usize) -> Result<RowGroup, DataError> {
         Ok(RowGroup { reader: self.file.read(row_group, &[self.column], |_| true)?, row_group, row: 0 })

@@ -1,24 +1,22 @@
 //! The file in which a tokenised corpus is kept: a header, then all tokens in order, memory-mapped for reading.
 //!
-//! Token files are never written in place (they are written under another name and renamed), which is what
-//! [`MappedFile`] asks for.
+//! Token files are never written in place (they are written under another name and renamed, by
+//! [`TokenWriter`](crate::token_writer::TokenWriter)), which is what [`MappedFile`] asks for.
 //!
 //! Little-endian throughout. The header is 128 bytes: magic, version, bytes per token (2 if every id fits, else 4), number
 //! of tokens, number of texts, the key (what the file was made from), a hash of the tokens, a hash of the header so far.
 //! A file that does not agree with its header, or was made from something else, is not opened.
 
 use crate::DataError;
-use ligo_files::replace_file;
 use ligo_kernels::MappedFile;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io;
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"LIGOTOKS";
 const VERSION: u32 = 1;
 const HASHED_HEADER_BYTES: usize = 96;
-const HEADER_BYTES: usize = 128;
-const WRITE_BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const HEADER_BYTES: usize = 128;
 
 /// Bytes that one token takes in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,17 +32,18 @@ impl Width {
     }
 }
 
+/// What a token file says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Header {
-    width: Width,
-    tokens: u64,
-    texts: u64,
-    key: blake3::Hash,
-    payload: blake3::Hash,
+pub(crate) struct Header {
+    pub(crate) width: Width,
+    pub(crate) tokens: u64,
+    pub(crate) texts: u64,
+    pub(crate) key: blake3::Hash,
+    pub(crate) payload: blake3::Hash,
 }
 
 impl Header {
-    fn to_bytes(self) -> [u8; HEADER_BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[0..8].copy_from_slice(MAGIC);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -146,58 +145,16 @@ impl TokenFile {
     }
 }
 
-/// Writes a token file, text by text.
-pub(crate) struct TokenWriter<'a> {
-    out: BufWriter<&'a mut File>,
-    path: &'a Path,
-    width: Width,
-    tokens: u64,
-    texts: u64,
-    payload: blake3::Hasher,
-}
-
-impl TokenWriter<'_> {
-    /// Puts a token file at `path`, whole or not at all; `fill` appends the texts.
-    pub(crate) fn write(
-        path: &Path,
-        key: blake3::Hash,
-        width: Width,
-        fill: impl FnOnce(&mut TokenWriter<'_>) -> Result<(), DataError>,
-    ) -> Result<(), DataError> {
-        replace_file(path, |file| {
-            let out = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
-            let payload = blake3::Hasher::new();
-            let mut writer = TokenWriter { out, path, width, tokens: 0, texts: 0, payload };
-            writer.out.write_all(&[0; HEADER_BYTES]).map_err(DataError::io("write", path))?;
-            fill(&mut writer)?;
-            let payload = writer.payload.finalize();
-            let header = Header { width, tokens: writer.tokens, texts: writer.texts, key, payload };
-            let mut write_header = || {
-                writer.out.seek(SeekFrom::Start(0))?;
-                writer.out.write_all(&header.to_bytes())?;
-                writer.out.flush()
-            };
-            write_header().map_err(DataError::io("write", path))
-        })
-    }
-
-    /// Appends the tokens of `texts` texts.
-    pub(crate) fn append(&mut self, tokens: &[u32], texts: u64) -> Result<(), DataError> {
-        let bytes: Vec<u8> = match self.width {
-            // Every id fits: the width was chosen for the vocabulary.
-            Width::Two => tokens.iter().flat_map(|&token| (token as u16).to_le_bytes()).collect(),
-            Width::Four => tokens.iter().flat_map(|&token| token.to_le_bytes()).collect(),
-        };
-        self.payload.update(&bytes);
-        self.tokens += tokens.len() as u64;
-        self.texts += texts;
-        self.out.write_all(&bytes).map_err(DataError::io("write", self.path))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token_writer::TokenWriter;
+
+    fn write(path: &Path, key: blake3::Hash, width: Width, texts: &[&[u32]]) {
+        let mut writer = TokenWriter::begin(path, key, width).unwrap();
+        texts.iter().for_each(|tokens| writer.append(tokens, 1).unwrap());
+        writer.finish().unwrap();
+    }
 
     fn open(path: &Path, key: blake3::Hash) -> Result<TokenFile, String> {
         TokenFile::open(path, key).unwrap().expect("the file is there")
@@ -209,11 +166,7 @@ mod tests {
         let key = blake3::hash(b"key");
         for (vocab_size, tokens) in [(1 << 16, [0, 255, 256, 65_535]), (1 << 17, [0, 65_535, 65_536, 131_071])] {
             let path = directory.path().join("tokens");
-            let fill = |writer: &mut TokenWriter<'_>| {
-                writer.append(&tokens[..1], 1)?;
-                writer.append(&tokens[1..], 2)
-            };
-            TokenWriter::write(&path, key, Width::for_vocabulary(vocab_size), fill).unwrap();
+            write(&path, key, Width::for_vocabulary(vocab_size), &[&tokens[..1], &[], &tokens[1..]]);
             let file = open(&path, key).unwrap();
             assert_eq!((file.tokens(), file.texts()), (4, 3));
             assert_eq!(file.range(0, 4), tokens);
@@ -225,7 +178,7 @@ mod tests {
     fn any_flipped_bit_any_cut_and_another_key_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let (path, key) = (directory.path().join("tokens"), blake3::hash(b"key"));
-        TokenWriter::write(&path, key, Width::Two, |writer| writer.append(&[1, 2, 3], 1)).unwrap();
+        write(&path, key, Width::Two, &[&[1, 2, 3]]);
         let good = std::fs::read(&path).unwrap();
         assert_eq!(good.len(), HEADER_BYTES + 6);
         assert!(open(&path, blake3::hash(b"another")).unwrap_err().contains("another text"));

@@ -6,6 +6,7 @@
 //!   ([`Convention`]). [`route_flops`] counts a step that leaves a part of the model out, [`teaching_flops`] a teacher.
 //! - [`memory`] estimates what a step takes.
 //! - [`metrics`] are those of GLUE and SQuAD.
+//! - [`probes`] say what features are worth: a vote of neighbours, a linear classifier.
 //! - [`Comparison`] turns validation curves into savings, [`SeedSavings`] those of several seeds into one figure.
 //!
 //! ```
@@ -29,6 +30,7 @@
 mod flops;
 mod memory;
 pub mod metrics;
+pub mod probes;
 mod savings;
 mod stats;
 

@@ -2,7 +2,8 @@
 //!
 //! - Curves are smoothed by a trailing mean over a few evaluations ([`DEFAULT_SMOOTHING`]), the reference's and the method's
 //!   alike. It looks back only, so that a point of the curve never knows what comes later.
-//! - The target is where the reference's smoothed curve ends.
+//! - The target is where the reference's smoothed curve ends ([`Comparison::with`]), or a value that is named beforehand
+//!   ([`Comparison::at`]).
 //! - The cost of a run is where its smoothed curve reaches the target *and stays*: after the last evaluation that misses it,
 //!   at the point on the straight line to the next one that meets the target. If the last evaluation misses it, the target
 //!   was not reached, however often it was touched before.
@@ -38,6 +39,12 @@ pub enum Better {
 }
 
 impl Better {
+    /// The cost at which a curve, smoothed by a trailing mean over `window` evaluations, reaches `target` and stays, in the
+    /// unit of the curve's costs; none if it does not, or is empty.
+    pub fn cost_of(self, curve: &[Point], target: f64, window: usize) -> Option<f64> {
+        cost_to_reach(&smooth(curve, window), target, self)
+    }
+
     fn misses(self, metric: f64, target: f64) -> bool {
         match self {
             Self::Lower => metric > target,
@@ -97,7 +104,7 @@ fn cost_to_reach(smoothed: &[Point], target: f64, better: Better) -> Option<f64>
 /// A run to compare with: the target that it sets, and what it took it to get there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
-    /// Where the reference's smoothed curve ends.
+    /// Where the reference's smoothed curve ends, or what was named in its place.
     pub target: f64,
     /// The cost at which the reference itself reaches the target for good.
     pub reference_cost: f64,
@@ -109,16 +116,21 @@ impl Comparison {
     /// With the curve of a reference run, usually scratch; `window` evaluations make a trailing mean. None if the curve is
     /// empty, or never was above its own end, so that there is no cost to compare with.
     pub fn with(reference: &[Point], window: usize, better: Better) -> Option<Self> {
-        let smoothed = smooth(reference, window);
-        let target = smoothed.last()?.metric;
-        let reference_cost = cost_to_reach(&smoothed, target, better).filter(|&cost| cost > 0.0)?;
+        let target = smooth(reference, window).last()?.metric;
+        Self::at(reference, target, window, better)
+    }
+
+    /// The same with a target of its own. None if the reference does not reach it, or is there from the start, so that there is
+    /// no cost to compare with.
+    pub fn at(reference: &[Point], target: f64, window: usize, better: Better) -> Option<Self> {
+        let reference_cost = better.cost_of(reference, target, window).filter(|&cost| cost > 0.0)?;
         Some(Self { target, reference_cost, window, better })
     }
 
     /// The cost at which a method's curve reaches the target for good, the small model's included if it is charged; none if it
     /// does not.
     pub fn cost(&self, method: &[Point], accounting: Accounting) -> Option<f64> {
-        let own = cost_to_reach(&smooth(method, self.window), self.target, self.better)?;
+        let own = self.better.cost_of(method, self.target, self.window)?;
         Some(match accounting {
             Accounting::SmallGiven => own,
             Accounting::SmallCharged(small) => own + small,
@@ -173,3 +185,6 @@ impl fmt::Display for SeedSavings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 //! | prepare | [`Preprocessing`] | decoded, turned, coloured, resized as Pillow does it, cropped, normalised |
 //! | batch | [`ImageBatches`] | shuffled, with classes |
 //! | augment | [`augment::AugmentedBatches`] | the same with images that differ each time, and soft targets |
+//! | prefetch | [`Ahead`] | the batches of either, made while a model computes |
 //!
 //! As with text, this crate knows nothing of models: an [`ImageBatch`] is plain data, its pixels in the order
 //! `[batch, channel, row, column]` that a model reads, its classes from 0.
@@ -14,6 +15,11 @@
 //! **What depends on what.** An [`ImageBatch`] is a function of the files, the plan's seed and the numbers of step and
 //! micro-batch, whatever the number of threads. Each image is met as it is, once in an epoch; [`augment`] makes batches in
 //! which it is met cropped, mirrored, coloured, mixed.
+//!
+//! **Broken images.** One that does not decode is an error that names its file and row, met at the step that it belongs to.
+//! Where [`ImageSource::skip_broken`] is set all are tried when they are read, and broken ones left out.
+//!
+//! [`digits`] is a set that needs no download.
 //!
 //! **Memory.** The encoded bytes and 16 bytes an image, beside what is decoded for the batch in hand: 56 MB for the 60,000
 //! images of CIFAR-10. A data set that is larger than memory is not for this module.
@@ -43,10 +49,13 @@
 //! # }
 //! ```
 
+mod ahead;
 pub mod augment;
 mod batches;
+mod chosen;
 mod columns;
 mod decode;
+pub mod digits;
 mod encoded;
 #[cfg(test)]
 mod pillow;
@@ -56,8 +65,9 @@ mod settings;
 mod source;
 mod write;
 
+pub use ahead::{Ahead, NumberedBatches};
 pub use batches::{ImageBatch, ImageBatches};
-pub use encoded::EncodedImages;
+pub use encoded::{EncodedImages, Skipped};
 pub use preprocessing::Preprocessing;
 pub use resample::Filter;
 pub use source::ImageSource;

@@ -1,8 +1,8 @@
 //! Which images: one or many Parquet files, the column of images and the column of labels.
 
-use super::EncodedImages;
 use super::columns::ImageColumns;
 use super::encoded::Part;
+use super::{EncodedImages, Skipped};
 use crate::DataError;
 use crate::integers::integers_of;
 use crate::parquet_file::ParquetFile;
@@ -23,19 +23,27 @@ pub struct ImageSource {
     pub image_column: Option<String>,
     /// The column of labels; none: the one that is called `label`, `labels` or `fine_label`.
     pub label_column: Option<String>,
+    /// Whether an image that does not decode is left out. If not, it is an error of the batch that it is in.
+    pub skip_broken: bool,
 }
 
 impl ImageSource {
     /// Images of `files` in the columns with the usual names.
     pub fn new<P: Into<PathBuf>>(files: impl IntoIterator<Item = P>) -> Self {
         let files = files.into_iter().map(Into::into).collect();
-        Self { files, image_column: None, label_column: None }
+        Self { files, image_column: None, label_column: None, skip_broken: false }
     }
 
     /// The same with columns of these names, where one is given.
     #[must_use]
     pub fn with_columns(self, image: Option<String>, label: Option<String>) -> Self {
         Self { image_column: image, label_column: label, ..self }
+    }
+
+    /// The same with images that do not decode left out, or not.
+    #[must_use]
+    pub fn skipping_broken(self, skip_broken: bool) -> Self {
+        Self { skip_broken, ..self }
     }
 
     /// The files, in reading order, with directories replaced by what is in them.
@@ -46,16 +54,19 @@ impl ImageSource {
         resolve(&self.files)
     }
 
-    /// A hash of the files' bytes, their order, and the columns that were asked for, wherever the files lie.
+    /// A hash of the files' bytes, their order, the columns that were asked for and whether broken images are left out,
+    /// wherever the files lie.
     ///
     /// # Errors
     /// A file that is missing or cannot be read.
     pub fn content_hash(&self) -> Result<blake3::Hash, DataError> {
         let [image, label] = [&self.image_column, &self.label_column].map(|column| column.as_deref().unwrap_or(""));
-        hash_files("ligo image source 1", &self.resolve()?, &[image, "\0", label])
+        let skip_broken = if self.skip_broken { "\0skip broken" } else { "" };
+        hash_files("ligo image source 1", &self.resolve()?, &[image, "\0", label, skip_broken])
     }
 
-    /// Checks all files without reading the images, and returns the number of images.
+    /// Checks all files without reading the images, and returns the number of images,
+    /// broken ones counted.
     ///
     /// # Errors
     /// As for [`read`](Self::read), as far as footers tell.
@@ -63,19 +74,28 @@ impl ImageSource {
         self.open()?.iter().map(|(file, _)| Ok(file.rows())).sum()
     }
 
-    /// Reads the images as they are encoded; nothing is decoded.
+    /// Reads the images as they are encoded. Nothing is decoded, but where broken images are to be left out: then each is
+    /// tried once, on all threads.
     ///
     /// # Errors
     /// A missing or unreadable file, a directory without Parquet, a file that is truncated or another format, one that
     /// lacks a column or holds something else in it (text, above all), a null, a label beyond 31 bits, files without a
-    /// row.
+    /// row; where broken images are left out, files without a whole one.
     pub fn read(&self) -> Result<EncodedImages, DataError> {
-        let parts: Vec<Part> =
+        let mut parts: Vec<Part> =
             self.open()?.iter().map(|(file, columns)| read_file(file, columns)).collect::<Result<_, _>>()?;
-        let images = EncodedImages::new(parts);
-        match images.is_empty() {
-            true => Err(DataError::NoImages { files: name(&self.files) }),
-            false => Ok(images),
+        let mut broken =
+            if self.skip_broken { parts.iter_mut().flat_map(Part::skip_broken).collect() } else { Vec::new() };
+        let skipped =
+            broken.first().map(|first: &DataError| Skipped { images: broken.len() as u64, first: first.to_string() });
+        if let Some(Skipped { images, first }) = &skipped {
+            tracing::warn!("left out {images} images that do not decode, the first is {first}");
+        }
+        let images = EncodedImages::new(parts, skipped);
+        match (images.is_empty(), broken.is_empty()) {
+            (false, _) => Ok(images),
+            (true, true) => Err(DataError::NoImages { files: name(&self.files) }),
+            (true, false) => Err(broken.swap_remove(0)),
         }
     }
 

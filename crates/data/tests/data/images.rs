@@ -209,6 +209,39 @@ fn bad_files_are_refused_with_file_place_found_and_expected() {
 }
 
 #[test]
+fn broken_images_are_left_out_if_asked_for_and_the_others_keep_their_rows_in_messages() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.parquet");
+    let (png, jpeg) = (fixture("colour.png"), fixture("grey.jpg"));
+    let images: [(&[u8], i64); 7] =
+        [(b"no", 0), (&png, 1), (&png[..png.len() / 2], 2), (b"", 3), (&jpeg, 4), (b"GIF89a", 5), (&jpeg, 60)];
+    write_image_parquet(&path, &images).unwrap();
+    let source = ImageSource::new([&path]);
+    let plan = BatchPlan { seed: 0, batch_size: 7, micro_batches: 1 };
+    let whole = ImageBatches::new(Arc::new(source.read().unwrap()), Preprocessing::new(3, 4).unwrap(), 61, plan);
+    assert!(whole.unwrap().batch(0, 0).unwrap_err().to_string().contains("make no image"));
+
+    let skipping = source.clone().skipping_broken(true);
+    assert_ne!(skipping.content_hash().unwrap(), source.content_hash().unwrap());
+    let images = skipping.read().unwrap();
+    assert_eq!(images.labels(), [1, 4, 60]);
+    assert_eq!(images.bytes(), (png.len() + 2 * jpeg.len()) as u64);
+    let skipped = images.skipped().unwrap();
+    assert_eq!(skipped.images, 4);
+    assert!(
+        skipped.first.contains("x.parquet: row 0, column `image`: found 2 bytes that make no image"),
+        "{skipped:?}"
+    );
+    let error = batches(images, 4, plan).unwrap_err().to_string();
+    assert!(error.contains("row 6, column `label`: found 60"), "{error}");
+
+    write_image_parquet(&path, &[(&png, 1)]).unwrap();
+    assert!(skipping.read().unwrap().skipped().is_none());
+    write_image_parquet(&path, &[(b"no", 0), (b"ne", 1)]).unwrap();
+    assert!(skipping.read().unwrap_err().to_string().contains("row 0, column `image`: found 2 bytes"));
+}
+
+#[test]
 fn settings_that_cannot_be_followed_are_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let cases: [(&str, &str, &str); 10] = [

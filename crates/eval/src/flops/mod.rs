@@ -57,6 +57,11 @@ impl StepShape {
         self.sequences as f64 * self.sequence_length as f64
     }
 
+    /// With as many labelled tokens as the paper's script counts in every masked step, special tokens or not (PAPER.md 3.7).
+    pub fn as_in_the_paper(self) -> Self {
+        Self { labelled_share: paper::LABELLED_SHARE, ..self }
+    }
+
     /// Tokens that are predicted, on average (M).
     pub fn labelled(self) -> f64 {
         self.tokens() * self.labelled_share

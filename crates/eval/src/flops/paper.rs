@@ -8,6 +8,9 @@ use super::per_element::{DROPOUT, GELU, LAYER_NORM, SOFTMAX};
 use super::{Convention, StepShape, step_flops};
 use ligo_models::ModelConfig;
 
+/// The share of the tokens that the script takes to be predicted: 20 of 128.
+pub(super) const LABELLED_SHARE: f64 = 0.15625;
+
 /// Name and FLOPs of every operation, all layers together.
 pub(super) fn forward(config: &ModelConfig, shape: StepShape) -> Vec<(&'static str, f64)> {
     let [h, f, a, v, layers] = [

@@ -9,7 +9,7 @@ fn config(family: Family, hidden: usize, layers: usize, heads: usize, vocabulary
 }
 
 /// The paper's pre-training step.
-const PAPER_STEP: StepShape = StepShape { sequences: 256, sequence_length: 128, labelled_share: 0.15625 };
+const PAPER_STEP: StepShape = StepShape { sequences: 256, sequence_length: 128, labelled_share: paper::LABELLED_SHARE };
 
 fn bert(hidden: usize, layers: usize) -> ModelConfig {
     config(Family::Bert, hidden, layers, hidden / 64, 30522)

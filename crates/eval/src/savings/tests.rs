@@ -132,3 +132,25 @@ fn a_reference_that_never_was_above_its_own_end_is_nothing_to_compare_with() {
     let rising: Vec<Point> = [(0.0, 4.0), (1.0, 4.5), (2.0, 5.0)].map(|(cost, metric)| Point { cost, metric }).into();
     assert_eq!(Comparison::with(&rising, 1, Better::Lower), None);
 }
+
+#[test]
+fn a_threshold_stands_in_for_the_references_end() {
+    let reference = curve(&[(0.0, 8.0), (50.0, 4.0), (100.0, 2.0)]);
+    let method = curve(&[(0.0, 6.0), (40.0, 2.0)]);
+    let cases = [
+        (4.0, Some((50.0, Saving::Saved(0.6)))),
+        (2.0, Some((100.0, Saving::Saved(0.6)))),
+        (3.0, Some((75.0, Saving::Saved(0.6)))),
+        // The reference does not get there, or began there.
+        (1.9, None),
+        (8.0, None),
+    ];
+    for (target, expected) in cases {
+        let found = Comparison::at(&reference, target, 1, Better::Lower);
+        let saving = |found: Comparison| (found.reference_cost, found.saving(&method, Accounting::SmallGiven));
+        assert_eq!(found.map(saving), expected, "{target}");
+    }
+    let stops_short = curve(&[(0.0, 6.0), (40.0, 3.5)]);
+    let comparison = Comparison::at(&reference, 3.0, 1, Better::Lower).unwrap();
+    assert_eq!(comparison.saving(&stops_short, Accounting::SmallGiven), Saving::NotReached);
+}
