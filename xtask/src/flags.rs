@@ -81,7 +81,13 @@ pub(crate) enum Command {
     New(New),
     /// Show an experiment before it runs: resolved TOML, parameters, FLOPs, memory and time to expect
     Show(Show),
-    /// Rebuild table, curves and report of an experiment from the runs that are there; trains nothing
+    /// Rebuild table, curves and report of an experiment from the runs that are there, or compare several; trains nothing
+    ///
+    /// Of several experiments every row stands in one table and every curve in one figure, in results/compare/<one>+<other>/. Where
+    /// they trained the same large model on the same data, savings against the first one's reference are told as well.
+    #[command(after_help = "Examples:
+  cargo xtask report quickstart
+  cargo xtask report gpt2-mini gpt2-mini-ablation")]
     Report(Report),
     /// Look at a checkpoint without reading its weights: sizes, parameters, FLOPs, types, growth spaces, what is missing
     ///
@@ -229,6 +235,9 @@ pub(crate) struct Show {
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) which: Which,
+    /// More experiments, to compare the first one with; --set holds for all of them
+    #[arg(value_name = "EXPERIMENT")]
+    pub(crate) others: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +413,33 @@ pub(crate) enum Data {
         /// Size of the byte-level BPE by which tokens are counted
         #[arg(long, value_name = "N", default_value_t = 1024)]
         vocab_size: usize,
+    },
+    /// Data sets of the Hugging Face Hub, as the TOML files in data/ describe them, fetched into data/<set>/
+    ///
+    /// Asks for sizes and hashes first, goes on where a download was cut, and gives a file its name once its hash is right. What is
+    /// there already is checked and kept. Says which licence the Hub names. Ctrl-C stops; the same command goes on.
+    #[command(after_help = "Examples:
+  cargo xtask data fetch cifar10
+  cargo xtask data fetch glue squad squad-v2
+  HF_TOKEN=hf_… cargo xtask data fetch imagenet-1k
+
+A gated set's conditions are accepted on its page, with the account whose token is sent.")]
+    Fetch {
+        /// Names of sets or of groups of them; `cargo xtask data list` shows all
+        #[arg(required = true)]
+        sets: Vec<String>,
+        /// Directory with the descriptions, into which sets are fetched [default: data/ of the workspace]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// List the data sets that can be fetched: how much of each is here, its licence, and what it is for
+    List {
+        /// Directory with the descriptions and the sets [default: data/ of the workspace]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Print a line of JSON per set
+        #[arg(long)]
+        json: bool,
     },
 }
 

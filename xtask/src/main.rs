@@ -27,7 +27,7 @@ mod watch;
 mod workspace;
 
 use clap::Parser;
-use flags::{Bench, Command, Data, Flags};
+use flags::{Bench, Command, Flags};
 use ligo_kernels::Recycling;
 use std::process::ExitCode;
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Command::Generate(flags) => generate::run(&flags),
         Command::Grow(flags) => grow::run(&flags),
         Command::FillMask(flags) => fill_mask::run(&flags),
-        Command::Data(Data::CrateDocs { data, vocab_size }) => data::run(data, vocab_size),
+        Command::Data(flags) => data::run(flags),
         Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),
         Command::Bench(Bench::Models(flags)) => bench::models::run(&flags),
         Command::Bench(Bench::Worker) => bench::serve(),

@@ -7,7 +7,7 @@ use crate::units::{bytes, duration, scaled};
 use crate::watch::log_to_stderr;
 use anyhow::Result;
 use indicatif::MultiProgress;
-use ligo_experiment::{Plan, PlannedRun, TimeSource, plan};
+use ligo_experiment::{Plan, PlannedRun, PlannedStage, TimeSource, plan};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -26,36 +26,90 @@ fn text(plan: &Plan) -> String {
     let checkpoint = plan.checkpoint.as_ref().map(|found| format!(", read from {}", found.directory.display()));
     line("small model", format!("{} weights{}", scaled(plan.small_parameters as f64), checkpoint.unwrap_or_default()));
     line("large model", format!("{} weights", scaled(plan.large_parameters as f64)));
-    let memory = plan.memory;
-    line(
-        "memory",
-        format!(
-            "{} in the largest step: weights {}, gradients {}, moments {}, activations {}",
-            bytes(Some(memory.total())),
-            bytes(Some(memory.weights)),
-            bytes(Some(memory.gradients)),
-            bytes(Some(memory.moments)),
-            bytes(Some(memory.activations)),
-        ),
-    );
+    if let Some(run) = plan.largest_run() {
+        let memory = run.memory;
+        line(
+            "memory",
+            format!(
+                "{} in the largest step ({}): weights {}, gradients {}, moments {}, activations {}",
+                bytes(Some(memory.total())),
+                run.label,
+                bytes(Some(memory.weights)),
+                bytes(Some(memory.gradients)),
+                bytes(Some(memory.moments)),
+                bytes(Some(memory.activations)),
+            ),
+        );
+    }
     let (speed, source) = match plan.time_source {
         TimeSource::EarlierRuns { runs, flops_per_second } => {
             (flops_per_second, format!("as in {runs} earlier runs of this experiment"))
         }
         TimeSource::TimedStep { flops_per_second } => (flops_per_second, "as in a step timed just now".into()),
     };
-    line("time", format!("about {} at {}FLOP/s, {source}", duration(plan.seconds), scaled(speed)));
-    let seeds = if plan.seeds == 1 { "1 seed".into() } else { format!("each of {} seeds", plan.seeds) };
-    text.push_str(&format!("\n\nfor {seeds}\n"));
-    text.push_str(&format!("{:<24}{:<20}{:>8}{:>12}\n", "run", "stage", "steps", "FLOPs"));
-    for run in plan.small.iter().chain(&plan.methods) {
-        for (i, stage) in run.stages.iter().enumerate() {
-            let label = if i == 0 { run.label.as_str() } else { "" };
-            text.push_str(&format!("{label:<24}{:<20}{:>8}{:>12}\n", stage.name, stage.steps, scaled(stage.flops)));
-        }
+    line("time", format!("about {} at {}FLOP/s, {source}", span(plan.seconds), scaled(speed)));
+    let mut runs = if plan.seeds == 1 { "1 seed".into() } else { format!("{} seeds", plan.seeds) };
+    if plan.points > 1 {
+        runs.push_str(&format!(", the first of them with each of {} points of the grid", plan.points));
     }
+    line("runs", runs);
+    if let Some(paper) = plan.paper {
+        // All digits, as the paper's script prints them.
+        let (small, large, operator) = (paper.small, paper.large, paper.operator);
+        line(
+            "paper's count",
+            format!(
+                "a step of the small model {small:.5e}, of the large one {large:.5e}, of LiGO's operator {operator:.5e}"
+            ),
+        );
+    }
+    text.push_str("\n\n");
+    text.push_str(&table(plan));
     text.truncate(text.trim_end().len());
     text
+}
+
+/// A line for each stage of each run, once; beside its first how often it is run, and what all of that takes.
+fn table(plan: &Plan) -> String {
+    let longest = plan.runs().map(|run| run.label.chars().count()).max().unwrap_or(0).max(22) + 2;
+    let counts = plan.paper.is_some();
+    let script = |flops: String| if counts { format!("{flops:>14}") } else { String::new() };
+    let mut text = format!(
+        "{:<longest$}{:<20}{:>8}{:>12}{}{:>8}{:>12}{:>14}\n",
+        "run",
+        "stage",
+        "steps",
+        "FLOPs",
+        script("paper's count".into()),
+        "runs",
+        "memory",
+        "time of all"
+    );
+    for run in plan.runs() {
+        for (i, stage) in run.stages.iter().enumerate() {
+            let label = if i == 0 { run.label.as_str() } else { "" };
+            let paper = script(stage.paper_flops.map_or("-".into(), scaled));
+            let flops = scaled(stage.flops);
+            text.push_str(&format!("{label:<longest$}{:<20}{:>8}{flops:>12}{paper}", stage.name, stage.steps));
+            if i == 0 {
+                let (memory, time) = (bytes(Some(run.memory.total())), span(seconds(plan, run)));
+                text.push_str(&format!("{:>8}{memory:>12}{time:>14}", run.times));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Of a run, as often as it is run.
+fn seconds(plan: &Plan, run: &PlannedRun) -> f64 {
+    run.all_flops() / plan.time_source.flops_per_second()
+}
+
+/// A time, in days where it has many.
+fn span(seconds: f64) -> String {
+    const DAY: f64 = 86_400.0;
+    if seconds.is_finite() && seconds >= 3.0 * DAY { format!("{:.0} days", seconds / DAY) } else { duration(seconds) }
 }
 
 fn json_of(plan: &Plan) -> Value {
@@ -63,14 +117,21 @@ fn json_of(plan: &Plan) -> Value {
         let stages: Vec<Value> = run
             .stages
             .iter()
-            .map(|stage| json!({ "name": stage.name, "steps": stage.steps, "flops": stage.flops }))
+            .map(|stage| {
+                let PlannedStage { name, steps, flops, paper_flops } = stage;
+                json!({ "name": name, "steps": steps, "flops": flops, "paper_flops": paper_flops })
+            })
             .collect();
-        json!({ "label": run.label, "stages": stages, "flops": run.flops(), "evaluation_flops": run.evaluation_flops })
+        json!({
+            "label": run.label, "times": run.times, "stages": stages, "flops": run.flops(),
+            "paper_flops": run.paper_flops(), "evaluation_flops": run.evaluation_flops,
+            "memory_bytes": memory_of(run), "seconds": seconds(plan, run),
+        })
     };
-    let memory = plan.memory;
-    let (speed, source) = match plan.time_source {
-        TimeSource::EarlierRuns { flops_per_second, .. } => (flops_per_second, "earlier runs"),
-        TimeSource::TimedStep { flops_per_second } => (flops_per_second, "a timed step"),
+    let speed = plan.time_source.flops_per_second();
+    let source = match plan.time_source {
+        TimeSource::EarlierRuns { .. } => "earlier runs",
+        TimeSource::TimedStep { .. } => "a timed step",
     };
     json!({
         "toml": plan.toml,
@@ -80,14 +141,24 @@ fn json_of(plan: &Plan) -> Value {
         })),
         "large_parameters": plan.large_parameters,
         "seeds": plan.seeds,
+        "points": plan.points,
+        "paper_step_flops": plan.paper.map(|steps| json!({
+            "small": steps.small, "large": steps.large, "operator": steps.operator,
+        })),
         "small": plan.small.as_ref().map(run),
         "methods": plan.methods.iter().map(run).collect::<Vec<_>>(),
-        "memory_bytes": {
-            "total": memory.total(), "weights": memory.weights, "gradients": memory.gradients,
-            "moments": memory.moments, "activations": memory.activations,
-        },
+        "beside": plan.beside.iter().map(run).collect::<Vec<_>>(),
+        "memory_bytes": plan.largest_run().map(memory_of),
         "seconds": plan.seconds,
         "flops_per_second": speed,
         "time_source": source,
+    })
+}
+
+fn memory_of(run: &PlannedRun) -> Value {
+    let memory = run.memory;
+    json!({
+        "total": memory.total(), "weights": memory.weights, "gradients": memory.gradients,
+        "moments": memory.moments, "activations": memory.activations,
     })
 }

@@ -37,47 +37,55 @@ pub(crate) fn near(path: PathBuf) -> PathBuf {
     }
 }
 
-/// The file of an experiment: a path that ends in `.toml`, or a name in `directory`.
+/// The file of an experiment: a path that ends in `.toml`, or a name in `directory` (`quickstart`, `paper/bert-small-base`).
 ///
 /// # Errors
 /// If there is no such file; names the nearest one.
 pub(crate) fn find_experiment(name: &str, directory: &Path) -> Result<PathBuf> {
     let path = Path::new(name);
-    let is_path = path.extension().is_some_and(|extension| extension == "toml") || path.components().count() > 1;
-    if is_path {
-        if path.is_file() {
-            return Ok(path.to_owned());
-        }
-        bail!(
-            "{name}: no such file, expected the path of an experiment's TOML file, or a name in {}",
-            directory.display()
-        );
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    if is_toml && path.is_file() {
+        return Ok(path.to_owned());
     }
     let found = directory.join(name).with_added_extension("toml");
-    if found.is_file() {
+    if !is_toml && found.is_file() {
         return Ok(found);
     }
     let names = names(directory);
     let nearest = names
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .map(|known| (distance(name, known), known))
         .min()
         .filter(|(distance, known)| 2 * distance <= known.chars().count());
     match nearest {
+        _ if is_toml => bail!(
+            "{name}: no such file, expected the path of an experiment's TOML file, or a name in {}",
+            directory.display()
+        ),
         Some((_, known)) => bail!("no experiment is called '{name}', did you mean '{known}'?"),
         None if names.is_empty() => bail!("no experiment is called '{name}'; {} holds none", directory.display()),
         None => bail!("no experiment is called '{name}'; {} holds: {}", directory.display(), names.join(", ")),
     }
 }
 
-/// The experiments in a directory, sorted; none if it cannot be read.
+/// How far a name is from a known one, or from the last part of it: who leaves out a directory is not far off.
+fn distance(name: &str, known: &str) -> usize {
+    let last = known.rsplit('/').next().unwrap_or(known);
+    strsim::damerau_levenshtein(name, known).min(1 + strsim::damerau_levenshtein(name, last))
+}
+
+/// The experiments in a directory and in those below it, sorted; none if it cannot be read. What lies in `bases` is extended by others.
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let mut names = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            names.push(stem.to_owned());
+        } else if path.is_dir() && stem != "bases" {
+            names.extend(self::names(&path).into_iter().map(|name| format!("{stem}/{name}")));
+        }
+    }
     names.sort();
     names
 }
@@ -94,7 +102,10 @@ mod tests {
     fn an_experiment_is_a_name_or_a_path_and_the_nearest_name_is_offered() -> Result<()> {
         let directory = tempfile::tempdir()?;
         assert!(message("quick", directory.path()).ends_with("holds none"));
-        for name in ["quickstart.toml", "bert.toml", "README.md"] {
+        for name in ["paper", "bases"] {
+            std::fs::create_dir(directory.path().join(name))?;
+        }
+        for name in ["quickstart.toml", "bert.toml", "README.md", "paper/gpt2.toml", "bases/quick.toml"] {
             std::fs::write(directory.path().join(name), "")?;
         }
         let file = directory.path().join("quickstart.toml");
@@ -102,11 +113,13 @@ mod tests {
         for (name, expected) in [
             ("quickstart", shown.as_str()),
             (shown.as_str(), shown.as_str()),
+            ("paper/gpt2", directory.path().join("paper/gpt2.toml").display().to_string().as_str()),
             ("quikstart", "no experiment is called 'quikstart', did you mean 'quickstart'?"),
+            ("gpt2", "no experiment is called 'gpt2', did you mean 'paper/gpt2'?"),
         ] {
             assert_eq!(message(name, directory.path()), expected);
         }
-        assert!(message("something-else", directory.path()).ends_with("holds: bert, quickstart"));
+        assert!(message("something-else", directory.path()).ends_with("holds: bert, paper/gpt2, quickstart"));
         assert!(
             message("nowhere/quickstart.toml", directory.path()).starts_with("nowhere/quickstart.toml: no such file")
         );

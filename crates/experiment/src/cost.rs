@@ -11,6 +11,10 @@ use ligo_train::{Charge, InvalidTraining, TrainingConfig, stage_seed};
 
 /// What one optimiser step works on.
 pub(crate) fn step_shape(experiment: &Experiment, training: &TrainingConfig) -> StepShape {
+    if experiment.data.images.is_some() {
+        // A model of images knows how long its sequences are, and says one thing of each image.
+        return StepShape { sequences: training.batch_size, sequence_length: 1, labelled_share: 1.0 };
+    }
     StepShape {
         sequences: training.batch_size,
         sequence_length: experiment.data.sequence_length,

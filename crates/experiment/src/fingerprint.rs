@@ -4,7 +4,7 @@
 //! `[report]` are left out: they change no run.
 
 use crate::decimal::shortest;
-use crate::schema::{Experiment, MethodConfig, ROW_KEYS};
+use crate::schema::{Experiment, ImagesConfig, MethodConfig, ROW_KEYS};
 use ligo_growth::{Action, Recipe, Start, Training};
 use ligo_kernels::Kernels;
 use serde::{Deserialize, Serialize};
@@ -124,19 +124,7 @@ fn shared(experiment: &Experiment, data: &str, seed: u64) -> serde_json::Result<
     let mut values = Map::new();
     values.insert("format".into(), json!(FORMAT));
     values.insert("seed".into(), json!(seed));
-    values.insert(
-        "data".into(),
-        json!({
-            "content": data,
-            "corpus": serde_json::to_value(experiment.data.corpus)?,
-            "tokenizer": { "vocab_size": experiment.data.tokenizer.vocab_size },
-            "sequence_length": experiment.data.sequence_length,
-            "objective": serde_json::to_value(experiment.data.objective)?,
-            // Of no consequence, and so of no interest, where nothing is masked.
-            "masked_share": (experiment.data.objective == crate::schema::LanguageObjective::Masked)
-                .then_some(experiment.data.masked_share),
-        }),
-    );
+    values.insert("data".into(), data_values(experiment, data)?);
     values.insert(
         "evaluation".into(),
         json!({
@@ -146,6 +134,24 @@ fn shared(experiment: &Experiment, data: &str, seed: u64) -> serde_json::Result<
         }),
     );
     Ok(values)
+}
+
+fn data_values(experiment: &Experiment, data: &str) -> serde_json::Result<Value> {
+    if let Some(images) = &experiment.data.images {
+        // Files are their content, however they are called.
+        let images = ImagesConfig { train: Vec::new(), validation: Vec::new(), ..images.clone() };
+        return Ok(json!({ "content": data, "images": serde_json::to_value(images)? }));
+    }
+    Ok(json!({
+            "content": data,
+            "corpus": serde_json::to_value(experiment.data.corpus)?,
+            "tokenizer": { "vocab_size": experiment.data.tokenizer.vocab_size },
+            "sequence_length": experiment.data.sequence_length,
+            "objective": serde_json::to_value(experiment.data.objective)?,
+            // Of no consequence, and so of no interest, where nothing is masked.
+            "masked_share": (experiment.data.objective == crate::schema::LanguageObjective::Masked)
+                .then_some(experiment.data.masked_share),
+    }))
 }
 
 /// Objects with their keys in order, so that the order in a TOML file is of no consequence, and numbers as they were written.

@@ -23,11 +23,15 @@ pub use checkpoint::SmallCheckpoint;
 pub use fingerprint::{Change, Inputs};
 pub use ligo_train::Cost;
 pub use plan::{Plan, PlannedRun, PlannedStage, TimeSource, plan};
-pub use record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
+pub use record::{
+    Candidate, DataRecord, DownstreamRecord, EqualCompute, ImageCounts, OperatorLoss, Provenance, Results, RunRecord,
+    SearchRecord, StageAction, StageRecord,
+};
 pub use registry::{Registry, find, methods};
 pub use run::{Event, Observer, Options, Outcome, collect, run};
 pub use schema::{
-    AfterGrowth, ConfigError, Corpus, DataConfig, EvaluationConfig, Experiment, LanguageObjective, MethodConfig,
-    OptimiserState, ReportConfig, StagedTraining, TokenizerConfig,
+    AfterGrowth, ConfigError, Corpus, DataConfig, EmbeddedImages, EvaluationConfig, Experiment, ImagesConfig,
+    LanguageObjective, MethodConfig, OptimiserState, PaperGrowth, Probe, ReportConfig, ReportMetric, SearchConfig,
+    StagedTraining, TaskConfig, TaskKind, TokenizerConfig,
 };
 pub use state::{State, Status, states};

@@ -111,6 +111,80 @@ pub struct DataRecord {
     pub train_tokens: u64,
     /// Tokens to validate on.
     pub validation_tokens: u64,
+    /// Where the data are images: how many. They have neither vocabulary nor tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageCounts>,
+}
+
+/// How many images there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageCounts {
+    /// To train on.
+    pub train: u64,
+    /// To validate on.
+    pub validation: u64,
+    /// Classes.
+    pub classes: usize,
+}
+
+/// What a grid of training keys gave for one row, on the experiment's first seed: the table `[search]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchRecord {
+    /// The row.
+    pub label: String,
+    /// Every point of the grid, in its order.
+    pub candidates: Vec<Candidate>,
+    /// Which of them the row is trained with: the one that ended best.
+    pub chosen: usize,
+}
+
+/// One point of a grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// `training.learning_rate`.
+    pub learning_rate: f64,
+    /// `training.warmup_steps`.
+    pub warmup_steps: u64,
+    /// What the report measures, at the end; none if the training diverged.
+    pub score: Option<f64>,
+}
+
+/// Scratch trained with the compute that a row took in all, its schedule decayed fully over that compute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EqualCompute {
+    /// The row.
+    pub label: String,
+    /// Which seed both are of.
+    pub seed: u64,
+    /// FLOPs that the row took in all.
+    pub flops: f64,
+    /// Steps that scratch can do with them, and did.
+    pub scratch_steps: u64,
+    /// What the report measures, at the end of the row.
+    pub score: f64,
+    /// The same at the end of scratch.
+    pub scratch_score: f64,
+}
+
+/// The scores of one finished model on one task: the tables `[[tasks]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DownstreamRecord {
+    /// The row.
+    pub label: String,
+    /// Which of its seeds.
+    pub seed: u64,
+    /// The task's label: `cola`, `squad-v2`, `cifar100`.
+    pub task: String,
+    /// The seed of tuning: the order of the examples, dropout, the new head.
+    pub tuning_seed: u64,
+    /// How: `full`, `adapters`, `knn`, `linear-probe`.
+    pub way: String,
+    /// Name and value of each measure, the one that the paper prints first: accuracies and the like from 0 to 1.
+    pub scores: Vec<(String, f64)>,
+    /// Examples that they were measured on.
+    pub examples: u64,
+    /// What tuning cost; nothing for probes.
+    pub cost: Cost,
 }
 
 /// Everything that the report is made from.
@@ -124,6 +198,12 @@ pub struct Results {
     pub small: Vec<RunRecord>,
     /// The methods' runs, rows in the order of the TOML, seeds within.
     pub methods: Vec<RunRecord>,
+    /// What a grid gave for each row; empty without one.
+    pub searches: Vec<SearchRecord>,
+    /// Each row against scratch with the same compute; empty where that was not asked for.
+    pub equal_compute: Vec<EqualCompute>,
+    /// Scores of the finished models on other tasks; empty without any.
+    pub downstream: Vec<DownstreamRecord>,
     /// Of the newest run.
     pub provenance: Provenance,
 }

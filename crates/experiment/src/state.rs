@@ -3,7 +3,8 @@
 use crate::registry::Registry;
 use crate::run::data_record;
 use crate::run::directory::Found;
-use crate::run::jobs::jobs;
+use crate::run::jobs::{Homes, Job, jobs};
+use crate::run::search::{diverges, grid, settle};
 use crate::schema::{ConfigError, Experiment};
 use anyhow::{Context, Result};
 use ligo_kernels::Kernels;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub struct Status {
     /// The file.
     pub path: PathBuf,
-    /// Its name without `.toml`.
+    /// What the command line calls it: its path below the directory, without `.toml`. Results lie under the last part of it.
     pub name: String,
     /// The resolved experiment, or what is wrong with the file.
     pub experiment: Result<Experiment, ConfigError>,
@@ -59,52 +60,81 @@ impl std::fmt::Display for State {
     }
 }
 
-/// Every `*.toml` in `directory`, by name, with its state in `results` (which holds a directory per experiment).
+/// What files extend, in a directory of experiments or in one below: no experiments by themselves.
+const BASES: &str = "bases";
+
+/// Every `*.toml` in `directory` and then in those below, each by name, but for what lies in `bases`; with its state in `results`
+/// (which holds a directory per experiment).
 ///
 /// # Errors
-/// If the directory cannot be listed, or a result cannot be read. A file that is wrong is no error but a [`Status`].
+/// If a directory cannot be listed, or a result cannot be read. A file that is wrong is no error but a [`Status`].
 pub fn states<D: Kernels>(
     directory: &Path,
     registry: &Registry<D>,
     workspace: &Path,
     results: &Path,
 ) -> Result<Vec<Status>> {
+    let status = |path: PathBuf| {
+        let experiment = Experiment::load(&path, &[], registry, workspace);
+        let state = match &experiment {
+            Ok(experiment) => state(experiment, registry, &results.join(&experiment.name))?,
+            Err(_) => State::Broken,
+        };
+        let below = path.strip_prefix(directory).unwrap_or(&path).with_extension("");
+        let name = below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+        Ok(Status { path, name, experiment, state })
+    };
+    experiment_files(directory)?.into_iter().map(status).collect()
+}
+
+/// The files that [`states`] looks at, in its order.
+fn experiment_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let listing = || format!("{}: the experiments cannot be listed", directory.display());
-    let mut paths = Vec::new();
+    let (mut files, mut below) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(directory).with_context(listing)? {
         let path = entry.with_context(listing)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            paths.push(path);
+        match path.extension() {
+            Some(extension) if extension == "toml" => files.push(path),
+            None if path.is_dir() && !path.ends_with(BASES) => below.push(path),
+            _ => {}
         }
     }
-    paths.sort();
-    paths
-        .into_iter()
-        .map(|path| {
-            let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let experiment = Experiment::load(&path, &[], registry, workspace);
-            let state = match &experiment {
-                Ok(experiment) => state(experiment, registry, &results.join(&name))?,
-                Err(_) => State::Broken,
-            };
-            Ok(Status { path, name, experiment, state })
-        })
-        .collect()
+    files.sort();
+    below.sort();
+    for directory in below {
+        files.extend(experiment_files(&directory)?);
+    }
+    Ok(files)
 }
 
 fn state<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, results: &Path) -> Result<State> {
     let Some(data) = data_record(results)? else { return Ok(State::NotStarted) };
-    let jobs = jobs(experiment, registry, &data, results)?;
     let (mut done, mut stale, mut begun) = (0, 0, 0);
-    for job in &jobs {
+    let mut count = |job: &Job<'_, D>| -> Result<()> {
         match job.directory.look(&job.inputs)? {
             Found::Done(_) => done += 1,
             Found::Stale(_) => stale += 1,
+            Found::Begun if diverges(job)? => done += 1,
             Found::Begun => begun += 1,
             Found::Nothing => {}
         }
+        Ok(())
+    };
+    let mut of = 0;
+    if let Some(grid) = grid(experiment) {
+        let jobs = jobs(&grid, registry, &data, results, &Homes::new())?;
+        of += jobs.len();
+        jobs.iter().try_for_each(&mut count)?;
     }
-    let of = jobs.len();
+    let settled = settle(experiment, registry, &data, results)?;
+    // Every row has a run for every seed, known or not; those of the grid are counted already, the small models' among them.
+    let known = jobs(&settled.experiment, registry, &data, results, &settled.homes)?;
+    let searched = experiment.search.is_some();
+    let first = experiment.seeds.first();
+    let new = |job: &&Job<'_, D>| !(searched && Some(&job.seed) == first);
+    known.iter().filter(new).try_for_each(&mut count)?;
+    let unknown = experiment.methods.len() - settled.experiment.methods.len();
+    of += known.iter().filter(new).count() + unknown * experiment.seeds.len().saturating_sub(1);
     Ok(match (done, stale, begun) {
         (_, 1.., _) => State::Stale { stale, of },
         (0, 0, 0) => State::NotStarted,

@@ -1,6 +1,6 @@
 //! Progress bars: a line per run, which stays with its final loss when the run is done.
 
-use super::{final_loss, name};
+use super::{data_line, final_loss, name, scores, unit};
 use crate::output;
 use crate::units::{duration, scaled};
 use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
@@ -22,6 +22,8 @@ pub(super) struct Bars {
 #[derive(Debug)]
 struct Current {
     bar: ProgressBar,
+    /// What batches are counted in.
+    unit: &'static str,
     stage: String,
     validation_loss: Option<f64>,
     last_text: Option<Instant>,
@@ -29,8 +31,13 @@ struct Current {
 
 impl Bars {
     pub(super) fn new(bars: MultiProgress) -> Self {
-        let current =
-            Current { bar: ProgressBar::hidden(), stage: String::new(), validation_loss: None, last_text: None };
+        let current = Current {
+            bar: ProgressBar::hidden(),
+            unit: "tokens",
+            stage: String::new(),
+            validation_loss: None,
+            last_text: None,
+        };
         Self { bars, current: Mutex::new(current) }
     }
 
@@ -71,11 +78,11 @@ fn template() -> &'static str {
 }
 
 /// `learn-operator  12.3 steps/s  12.6 k tokens/s  loss 4.632 (4.7001 on validation)  0:41 to go`.
-fn text(stage: &str, report: &StepReport, validation_loss: Option<f64>) -> String {
+fn text(stage: &str, report: &StepReport, unit: &str, validation_loss: Option<f64>) -> String {
     let left = report.steps.saturating_sub(report.step) as f64 / report.steps_per_second;
     let validation = validation_loss.map(|loss| format!(" ({loss:.4} on validation)")).unwrap_or_default();
     format!(
-        "{stage}  {} steps/s  {} tokens/s  loss {:.3}{validation}  {} to go",
+        "{stage}  {} steps/s  {} {unit}/s  loss {:.3}{validation}  {} to go",
         scaled(report.steps_per_second),
         scaled(report.tokens_per_second),
         report.loss,
@@ -99,7 +106,7 @@ impl Progress for Bars {
             current.bar.set_position(report.step);
             if current.last_text.is_none_or(|last| last.elapsed() >= BETWEEN_TEXTS) {
                 current.last_text = Some(Instant::now());
-                current.bar.set_message(text(&current.stage, report, current.validation_loss));
+                current.bar.set_message(text(&current.stage, report, current.unit, current.validation_loss));
             }
         });
     }
@@ -133,13 +140,8 @@ impl Observer for Bars {
                     current.bar.finish_and_clear();
                 }
                 let ready = self.bar("data".into(), "{prefix:<20} {wide_msg}");
-                ready.abandon_with_message(format!(
-                    "{}, {} tokens to train on, {} to validate on, vocabulary {}",
-                    data.name,
-                    scaled(data.train_tokens as f64),
-                    scaled(data.validation_tokens as f64),
-                    data.vocab_size
-                ));
+                ready.abandon_with_message(data_line(data));
+                current.unit = unit(data);
             }),
             Event::Stale { change, runs } => {
                 tracing::warn!("{change}: to do again: {}", runs.join("; "));
@@ -153,6 +155,14 @@ impl Observer for Bars {
                 self.done(&bar, record, ", earlier");
             }
             Event::RunFinished(record) => self.with(|current| self.done(&current.bar, record, "")),
+            Event::TaskStarted { label, seed, task } => self.with(|current| {
+                current.bar = self.bar(format!("{} on {task}", name(label, *seed)), template());
+                current.validation_loss = None;
+            }),
+            Event::TaskFinished(records) => self.with(|current| {
+                let scores = records.iter().map(scores).collect::<Vec<_>>().join("; ");
+                current.bar.abandon_with_message(scores);
+            }),
             Event::RunFailed { reason, .. } => {
                 self.with(|current| current.bar.abandon_with_message(format!("failed: {reason}")));
             }
@@ -182,7 +192,7 @@ mod tests {
             tokens_per_second: 12_600.0,
         };
         assert_eq!(
-            text("train", &report, Some(4.70006)),
+            text("train", &report, "tokens", Some(4.70006)),
             "train  12.3 steps/s  12.6 k tokens/s  loss 4.632 (4.7001 on validation)  0:41 to go"
         );
     }

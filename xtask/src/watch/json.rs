@@ -97,6 +97,11 @@ impl Observer for Json {
             }
             Event::RunKept(record) => run("run-kept", record),
             Event::RunFinished(record) => run("run-finished", record),
+            Event::TaskStarted { label, seed, task } => {
+                self.with(|place| (place.0, place.1) = (json!(label), json!(seed)));
+                json!({ "event": "task-started", "label": label, "seed": seed, "task": task })
+            }
+            Event::TaskFinished(records) => json!({ "event": "task-finished", "scores": records }),
             Event::RunFailed { label, seed, reason } => {
                 json!({ "event": "run-failed", "label": label, "seed": seed, "reason": reason })
             }

@@ -1,6 +1,6 @@
 //! Log lines: one when something begins or ends, and in between one every ten seconds or so, at an evaluation where there is one.
 
-use super::{final_loss, name};
+use super::{data_line, final_loss, name, scores, unit};
 use crate::units::{duration, scaled};
 use ligo_experiment::{Event, Observer};
 use ligo_train::{MetricRow, Progress, StepReport};
@@ -20,6 +20,8 @@ pub(super) struct Lines(Mutex<Place>);
 #[derive(Debug, Default)]
 struct Place {
     run: String,
+    /// What batches are counted in.
+    unit: &'static str,
     stage: String,
     steps: u64,
     latest: Option<StepReport>,
@@ -45,10 +47,10 @@ impl Lines {
 }
 
 /// `12.3 steps/s, 12.6 k tokens/s, 0:41 to go`.
-fn speed(report: &StepReport) -> String {
+fn speed(report: &StepReport, unit: &str) -> String {
     let left = report.steps.saturating_sub(report.step) as f64 / report.steps_per_second;
     format!(
-        "{} steps/s, {} tokens/s, {} to go",
+        "{} steps/s, {} {unit}/s, {} to go",
         scaled(report.steps_per_second),
         scaled(report.tokens_per_second),
         duration(left)
@@ -76,7 +78,7 @@ impl Progress for Lines {
             if place.is_due(BETWEEN_STEPS) {
                 let (run, stage) = (&place.run, &place.stage);
                 let StepReport { step, steps, loss, .. } = report;
-                info!("{run}: {stage} {step}/{steps}, training loss {loss:.3}, {}", speed(report));
+                info!("{run}: {stage} {step}/{steps}, training loss {loss:.3}, {}", speed(report, place.unit));
             }
         });
     }
@@ -86,7 +88,12 @@ impl Progress for Lines {
             let last = row.step == place.steps;
             if place.is_due(if last { Duration::ZERO } else { BETWEEN_EVALUATIONS }) {
                 let (run, stage, steps) = (&place.run, &place.stage, place.steps);
-                let speed = place.latest.as_ref().filter(|_| !last).map(speed).map(|s| format!(", {s}"));
+                let speed = place
+                    .latest
+                    .as_ref()
+                    .filter(|_| !last)
+                    .map(|report| speed(report, place.unit))
+                    .map(|s| format!(", {s}"));
                 let (step, loss) = (row.step, row.validation_loss);
                 info!("{run}: {stage} {step}/{steps}, validation loss {loss:.4}{}", speed.unwrap_or_default());
             }
@@ -106,13 +113,10 @@ impl Observer for Lines {
                 }
             }
             Event::CorpusReady(report) => report.to_string().lines().for_each(|line| info!("data: {line}")),
-            Event::DataReady(data) => info!(
-                "data: {}, {} tokens to train on, {} to validate on, vocabulary {}",
-                data.name,
-                scaled(data.train_tokens as f64),
-                scaled(data.validation_tokens as f64),
-                data.vocab_size
-            ),
+            Event::DataReady(data) => {
+                self.with(|place| place.unit = unit(data));
+                info!("data: {}", data_line(data));
+            }
             Event::Stale { change, runs } => warn!("{change}: to do again: {}", runs.join("; ")),
             Event::RunStarted { label, seed, number, of } => self.with(|place| {
                 place.run = name(label, *seed);
@@ -128,6 +132,14 @@ impl Observer for Lines {
                 scaled(record.total.flops),
                 duration(record.total.wall_seconds)
             ),
+            Event::TaskStarted { label, seed, task } => self.with(|place| {
+                place.run = format!("{} on {task}", name(label, *seed));
+                info!("{}", place.run);
+            }),
+            Event::TaskFinished(records) => {
+                let run = self.with(|place| place.run.clone());
+                records.iter().for_each(|record| info!("{run}: {}", scores(record)));
+            }
             Event::RunFailed { label, seed, reason } => error!("{}: failed: {reason}", name(label, *seed)),
         }
     }

@@ -9,8 +9,9 @@ mod quiet;
 pub(crate) use json::emit;
 pub(crate) use logging::log_to_stderr;
 
+use crate::units::scaled;
 use indicatif::MultiProgress;
-use ligo_experiment::{Observer, RunRecord};
+use ligo_experiment::{DataRecord, DownstreamRecord, Observer, RunRecord};
 use std::io::IsTerminal;
 
 /// Who watches.
@@ -60,7 +61,37 @@ fn name(label: &str, seed: u64) -> String {
     if seed == 0 { label.to_owned() } else { format!("{label}, seed {seed}") }
 }
 
-/// A run's last validation loss.
+/// What the data are, in a line.
+fn data_line(data: &DataRecord) -> String {
+    if let Some(images) = data.images {
+        let (train, validation, classes) = (images.train, images.validation, images.classes);
+        return format!("{}, {train} images to train on, {validation} to validate on, {classes} classes", data.name);
+    }
+    format!(
+        "{}, {} tokens to train on, {} to validate on, vocabulary {}",
+        data.name,
+        scaled(data.train_tokens as f64),
+        scaled(data.validation_tokens as f64),
+        data.vocab_size
+    )
+}
+
+/// What batches are counted in.
+fn unit(data: &DataRecord) -> &'static str {
+    if data.images.is_some() { "images" } else { "tokens" }
+}
+
+/// A run's last validation loss, and its accuracy if it has one.
 fn final_loss(record: &RunRecord) -> String {
-    record.rows.last().map_or_else(|| "none".into(), |row| format!("{:.4}", row.validation_loss))
+    let accuracy = |accuracy| format!(", accuracy {:.2} %", 100.0 * accuracy);
+    record.rows.last().map_or_else(
+        || "none".into(),
+        |row| format!("{:.4}{}", row.validation_loss, row.validation_accuracy.map(accuracy).unwrap_or_default()),
+    )
+}
+
+/// `full: accuracy 0.7123, F1 0.8010`.
+fn scores(record: &DownstreamRecord) -> String {
+    let scores = record.scores.iter().map(|(name, value)| format!("{name} {value:.4}"));
+    format!("{}: {}", record.way, scores.collect::<Vec<_>>().join(", "))
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test")]
 
 mod checkpoints;
+mod data;
 mod grow;
 mod help;
 mod kills;

@@ -1,9 +1,10 @@
-//! Curves out of the metrics: of one run for the savings, and means over seeds for the figures.
+//! Curves out of the metrics: of every run for the savings, and means over seeds for the figures.
 
+use super::measure::Measure;
 use anyhow::{Context, Result};
-use polars::prelude::{DataFrame, IntoLazy, col, lit};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, col};
 
-/// What a validation loss cost.
+/// What a value of the metric cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Evaluation {
     /// Optimiser steps of all stages so far.
@@ -12,48 +13,82 @@ pub(super) struct Evaluation {
     pub(super) flops: f64,
     /// Seconds so far.
     pub(super) wall_seconds: f64,
-    /// Validation loss.
-    pub(super) loss: f64,
+    /// Validation loss or accuracy.
+    pub(super) metric: f64,
 }
 
-/// The evaluations of a run, in order; empty if there is no such run.
-pub(super) fn of_run(metrics: &DataFrame, label: &str, seed: u64) -> Result<Vec<Evaluation>> {
-    let run = metrics
-        .clone()
-        .lazy()
-        .filter(col("label").eq(lit(label)).and(col("seed").eq(lit(seed))))
-        .select([
-            col("total_steps").cast(polars::prelude::DataType::Float64),
-            col("flops"),
-            col("wall_seconds"),
-            col("validation_loss"),
-        ])
-        .collect()?;
-    evaluations(&run)
+/// The curves of all runs.
+#[derive(Debug)]
+pub(super) struct Curves {
+    /// Label, seed, evaluations in order.
+    runs: Vec<(String, u64, Vec<Evaluation>)>,
+    /// Label, means over seeds.
+    means: Vec<(String, Vec<Evaluation>)>,
 }
 
-/// The mean over the seeds of a label, evaluation by evaluation.
-pub(super) fn mean(metrics: &DataFrame, label: &str) -> Result<Vec<Evaluation>> {
-    let figures = ["total_steps", "flops", "wall_seconds", "validation_loss"];
-    let means = metrics
-        .clone()
-        .lazy()
-        .filter(col("label").eq(lit(label)))
-        .group_by_stable([col("stage"), col("step")])
-        .agg(figures.map(|name| col(name).mean()))
-        .collect()?;
-    evaluations(&means)
+impl Curves {
+    /// Of everything in the metrics.
+    ///
+    /// # Errors
+    /// If an evaluation lacks what is measured, or a cost.
+    pub(super) fn new(metrics: &DataFrame, measure: Measure) -> Result<Self> {
+        let names = ["total_steps", "flops", "wall_seconds", measure.column()];
+        let real = |name: &str| col(name).cast(DataType::Float64);
+        let listed = names.map(real);
+        let runs = metrics.clone().lazy().group_by_stable([col("label"), col("seed")]).agg(listed).collect()?;
+        let mean = |name: &str| real(name).mean();
+        let columns = names.map(|name| -> Expr { col(name) });
+        let means = metrics
+            .clone()
+            .lazy()
+            .group_by_stable([col("label"), col("stage"), col("step")])
+            .agg(names.map(mean))
+            .group_by_stable([col("label")])
+            .agg(columns)
+            .collect()?;
+        let label = |frame: &DataFrame, row: usize| -> Result<String> {
+            Ok(frame.column("label")?.str()?.get(row).context("a run without a label")?.to_owned())
+        };
+        let seeds = runs.column("seed")?.u64()?;
+        let of_run = |row: usize| {
+            let seed = seeds.get(row).context("a run without a seed")?;
+            Ok((label(&runs, row)?, seed, evaluations(&runs, row, names)?))
+        };
+        let of_label = |row: usize| Ok((label(&means, row)?, evaluations(&means, row, names)?));
+        Ok(Self {
+            runs: (0..runs.height()).map(of_run).collect::<Result<_>>()?,
+            means: (0..means.height()).map(of_label).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The evaluations of a run, in order; empty if there is no such run.
+    pub(super) fn of_run(&self, label: &str, seed: u64) -> &[Evaluation] {
+        let run = self.runs.iter().find(|(known, of, _)| known == label && *of == seed);
+        run.map_or(&[], |(_, _, curve)| curve)
+    }
+
+    /// The mean over the seeds of a label, evaluation by evaluation.
+    pub(super) fn mean(&self, label: &str) -> &[Evaluation] {
+        self.means.iter().find(|(known, _)| known == label).map_or(&[], |(_, curve)| curve)
+    }
 }
 
-fn evaluations(frame: &DataFrame) -> Result<Vec<Evaluation>> {
-    let column = |name| Ok::<_, polars::prelude::PolarsError>(frame.column(name)?.f64()?.iter());
-    column("total_steps")?
-        .zip(column("flops")?)
-        .zip(column("wall_seconds")?)
-        .zip(column("validation_loss")?)
-        .map(|(((steps, flops), wall_seconds), loss)| {
-            Some(Evaluation { steps: steps?, flops: flops?, wall_seconds: wall_seconds?, loss: loss? })
+/// The evaluations in a row whose columns are lists.
+fn evaluations(frame: &DataFrame, row: usize, names: [&str; 4]) -> Result<Vec<Evaluation>> {
+    let values = |name: &str| -> Result<Vec<Option<f64>>> {
+        let list = frame.column(name)?.list()?.get_as_series(row).context("no evaluations of a run")?;
+        Ok(list.f64()?.iter().collect())
+    };
+    let [steps, flops, wall_seconds, metric] = names;
+    let missing = || format!("an evaluation without a {} or a cost", metric.replace('_', " "));
+    values(steps)?
+        .into_iter()
+        .zip(values(flops)?)
+        .zip(values(wall_seconds)?)
+        .zip(values(metric)?)
+        .map(|(((steps, flops), wall_seconds), metric)| {
+            Some(Evaluation { steps: steps?, flops: flops?, wall_seconds: wall_seconds?, metric: metric? })
         })
         .collect::<Option<Vec<_>>>()
-        .context("an evaluation without a loss or a cost")
+        .with_context(missing)
 }

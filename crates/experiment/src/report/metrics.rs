@@ -46,7 +46,9 @@ fn batch(results: &Results) -> Result<RecordBatch> {
     let real = |get: fn(&MetricRow) -> f64| -> ArrayRef {
         Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, row)| get(row))))
     };
-    let train_loss: ArrayRef = Arc::new(rows.iter().map(|(_, row)| row.train_loss).collect::<Float64Array>());
+    let maybe = |get: fn(&MetricRow) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(_, row)| get(row)).collect::<Float64Array>())
+    };
     let columns = [
         ("label", text(|run, _| run.label.clone())),
         ("method", text(|run, _| run.method.clone())),
@@ -58,13 +60,15 @@ fn batch(results: &Results) -> Result<RecordBatch> {
         ("flops", real(|row| row.flops)),
         ("wall_seconds", real(|row| row.wall_seconds)),
         ("learning_rate", real(|row| row.learning_rate)),
-        ("train_loss", train_loss),
+        ("train_loss", maybe(|row| row.train_loss)),
         ("validation_loss", real(|row| row.validation_loss)),
         ("perplexity", real(|row| row.validation_loss.exp())),
+        ("validation_accuracy", maybe(|row| row.validation_accuracy)),
     ];
+    let nullable = ["train_loss", "validation_accuracy"];
     let fields: Vec<Field> = columns
         .iter()
-        .map(|(name, column)| Field::new(*name, column.data_type().clone(), *name == "train_loss"))
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), nullable.contains(name)))
         .collect();
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)

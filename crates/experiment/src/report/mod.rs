@@ -4,27 +4,38 @@
 //! that the same results give the same files. The figures of the table are worked out by polars from `metrics.parquet` as it
 //! was read back: whoever reads that file can work out the same.
 
+mod bars;
 mod chart;
+mod compare;
 mod curve;
+mod equal_compute;
 mod figures;
+mod grid;
 mod layout;
+mod measure;
 mod metrics;
 mod number;
 mod operator;
+mod origin;
 mod page;
 mod palette;
 mod paper;
+mod pictures;
 mod prose;
 mod savings;
+mod searches;
 mod summary;
 mod svg;
 mod table;
+mod tasks;
+mod thresholds;
 
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use compare::compare;
 pub use metrics::read_metrics;
 
 use crate::record::Results;
@@ -38,6 +49,9 @@ use std::path::Path;
 /// The file that every other one is made from.
 const METRICS: &str = "metrics.parquet";
 
+/// The colours of a figure's files, and what sets their names apart.
+const PALETTES: [(&palette::Palette, &str); 2] = [(&palette::LIGHT, ""), (&palette::DARK, "-dark")];
+
 /// Writes the report of an experiment into `directory`, each file under a temporary name, synced, then renamed:
 ///
 /// | file | what |
@@ -45,7 +59,8 @@ const METRICS: &str = "metrics.parquet";
 /// | `metrics.parquet` | a row per evaluation |
 /// | `table.md` | the table in the paper's layout |
 /// | `summary.json` | its figures for a program; without `timing` and `provenance` a function of the experiment file |
-/// | `loss-flops.svg`, `loss-wall.svg` | validation loss against cost, and for dark pages `…-dark.svg` |
+/// | `loss-flops.svg`, `loss-wall.svg` | validation loss against cost, and for dark pages `…-dark.svg`; of images `accuracy-…` |
+/// | `savings.svg` | what was saved as bars, likewise; not written where no row is compared with the reference |
 /// | `operator-<label>-spectra.svg`, `operator-<label>-depth.svg` | singular values and depth weights of a learnt operator, likewise |
 /// | `experiment.resolved.toml` | the experiment with all its defaults |
 /// | `report.html` | everything on one page |
@@ -57,16 +72,19 @@ pub fn write(results: &Results, directory: &Path) -> Result<()> {
     metrics::write_metrics(results, &metrics_file)?;
     let metrics = read_metrics(&metrics_file)?;
     let figures = Figures::new(results, &metrics).context("the report's figures")?;
-    let charts = [Axis::Flops, Axis::Wall].map(|axis| Chart::new(&figures, &metrics, axis));
-    let charts = charts.into_iter().collect::<Result<Vec<_>>>().context("the report's figures")?;
+    let charts = [Axis::Flops, Axis::Wall].map(|axis| Chart::new(&figures, axis));
 
-    for chart in &charts {
-        let name = chart.axis.name();
-        write_text(&directory.join(format!("{name}.svg")), &svg::draw(chart, &palette::LIGHT, name))?;
-        write_text(&directory.join(format!("{name}-dark.svg")), &svg::draw(chart, &palette::DARK, name))?;
+    for (palette, suffix) in PALETTES {
+        for chart in &charts {
+            let name = chart.axis.name(figures.measure);
+            write_text(&directory.join(format!("{name}{suffix}.svg")), &svg::draw(chart, palette, &name))?;
+        }
+        if let Some(svg) = bars::draw(&figures, palette, bars::NAME) {
+            write_text(&directory.join(format!("{}{suffix}.svg", bars::NAME)), &svg)?;
+        }
     }
     for operator in operator::learnt(results, &figures) {
-        for (palette, suffix) in [(&palette::LIGHT, ""), (&palette::DARK, "-dark")] {
+        for (palette, suffix) in PALETTES {
             for (name, svg) in operator.files(palette, suffix) {
                 write_text(&directory.join(name), &svg)?;
             }

@@ -16,26 +16,42 @@ pub(super) fn spread(mean: f64, sd: Option<f64>, show: impl Fn(f64) -> String) -
 
 /// A share in percent: `36.8 %`, `−5.7 %`.
 pub(super) fn percent(share: f64) -> String {
-    format!("{} %", points(share))
+    format!("{} %", percent_points(share))
 }
 
 /// A share in percent with its spread: `36.8 ± 0.4 %`.
 pub(super) fn percent_spread(mean: f64, sd: Option<f64>) -> String {
-    format!("{} %", spread(mean, sd, points))
+    format!("{} %", spread(mean, sd, percent_points))
 }
 
 /// Two shares in percent: `41.6 / 33.3 %`.
 pub(super) fn percent_pair(first: (f64, Option<f64>), second: (f64, Option<f64>)) -> String {
-    format!("{} / {} %", spread(first.0, first.1, points), spread(second.0, second.1, points))
+    format!("{} / {} %", spread(first.0, first.1, percent_points), spread(second.0, second.1, percent_points))
 }
 
-fn points(share: f64) -> String {
+/// A share in percent without the sign: `36.8`.
+pub(super) fn percent_points(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
     match text.strip_prefix('-') {
         Some("0.0") => "0.0".into(),
         Some(size) => format!("−{size}"),
         None => text,
     }
+}
+
+/// A score from 0 to 1 as the paper prints it: `81.71`.
+pub(super) fn score(value: f64) -> String {
+    let text = format!("{:.2}", 100.0 * value);
+    match text.strip_prefix('-') {
+        Some("0.00") => "0.00".into(),
+        Some(size) => format!("−{size}"),
+        None => text,
+    }
+}
+
+/// The same with its unit: `81.71 %`.
+pub(super) fn score_percent(value: f64) -> String {
+    format!("{} %", score(value))
 }
 
 /// A loss or a log perplexity.
@@ -123,6 +139,14 @@ mod tests {
         assert_eq!(percent_spread(-0.1, None), "−10.0 %");
         assert_eq!(percent_spread(0.25, Some(0.0)), "25.0 %");
         assert_eq!(percent_pair((0.416, Some(0.003)), (-0.05, None)), "41.6 ± 0.3 / −5.0 %");
+    }
+
+    #[test]
+    fn scores_have_two_decimals_as_in_the_paper() {
+        for (value, text) in [(0.8171, "81.71"), (1.0, "100.00"), (-0.05, "−5.00"), (-1e-9, "0.00")] {
+            assert_eq!(score(value), text);
+        }
+        assert_eq!(score_percent(0.5), "50.00 %");
     }
 
     #[test]

@@ -2,40 +2,59 @@
 //! escapes it.
 
 use super::figures::{Figures, Role, Row};
-use super::number;
+use super::paper::Beside;
+use super::{number, searches, tasks};
 use crate::record::{Results, RunRecord};
 use crate::schema::{AfterGrowth, MethodConfig, OptimiserState};
 use ligo_models::{Family, ModelConfig};
 
-/// Two sentences: the models and the text; the rows, the training, the seeds.
+/// Two sentences: the models and the data; the rows, the training, the seeds.
 pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> {
     let experiment = &results.experiment;
     let (small, large) = (&experiment.small, &experiment.large);
-    let data = &results.data;
     let models = format!(
-        "A {} of {}{} was grown into {}{}, on the text {} ({} tokens to train on, a vocabulary of {}).",
+        "A {} of {}{} was grown into {}{}, on {}.",
         family(small.family),
         size(small),
         small_weights(results),
         size(large),
         weights(results.methods.first()),
-        data.name,
-        number::count(data.train_tokens),
-        number::count(data.vocab_size as u64),
+        data(results),
     );
     let training = &experiment.training;
     let rows = format!(
-        "{} trained for {} steps of {} sequences × {} tokens, {}.",
+        "{} trained for {} steps of {}, {}.",
         match figures.rows.len() {
             1 => "One row of the table was".into(),
             rows => format!("The table's {rows} rows were"),
         },
         number::count(training.steps),
-        training.batch_size,
-        experiment.data.sequence_length,
+        match results.data.images {
+            Some(_) => format!("{} images", training.batch_size),
+            None => format!("{} sequences × {} tokens", training.batch_size, experiment.data.sequence_length),
+        },
         seeds(&experiment.seeds),
     );
     vec![models, rows]
+}
+
+/// What was trained on: text with its vocabulary, or images with their classes.
+fn data(results: &Results) -> String {
+    let data = &results.data;
+    match &data.images {
+        Some(images) => format!(
+            "the images {} ({} to train on, {} classes)",
+            data.name,
+            number::count(images.train),
+            number::count(images.classes as u64)
+        ),
+        None => format!(
+            "the text {} ({} tokens to train on, a vocabulary of {})",
+            data.name,
+            number::count(data.train_tokens),
+            number::count(data.vocab_size as u64)
+        ),
+    }
 }
 
 /// A family's name as its authors write it.
@@ -88,9 +107,10 @@ pub(super) fn target(results: &Results, figures: &Figures) -> String {
     };
     let seeds = if figures.target.values.len() > 1 { "; each seed has its own target" } else { "" };
     format!(
-        "Target: the validation loss that {} ended with, {}{mean}{seeds}.",
+        "Target: the {} that {} ended with, {}{mean}{seeds}.",
+        figures.measure.name(),
         figures.reference,
-        figures.target.show(number::loss),
+        figures.target.show_with(|mean, sd| figures.measure.show_spread(mean, sd)),
     )
 }
 
@@ -103,11 +123,12 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
     };
     let mut paragraphs = vec![format!(
         "{} Saved is 1 − cost / cost of {}, where a row's cost is all that it ran, an operator's learning included, until its \
-         validation loss{smoothed} reached the target and stayed there. The small model is taken as given, as in the paper; \
+         {}{smoothed} reached the target and stayed there. The small model is taken as given, as in the paper; \
          {}. Wall time is that of training and growing, without measurements and \
          checkpoints; FLOPs are counted operation by operation.{}",
         target(results, figures),
         figures.reference,
+        figures.measure.name(),
         match &results.experiment.checkpoint {
             Some(_) => "what the checkpoint cost is not known",
             None => "\"small model charged\" adds its training",
@@ -117,15 +138,17 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
             _ => " Figures are means over seeds ± one standard deviation.",
         },
     )];
+    paragraphs.extend(searches::how_to_read(results));
     paragraphs.extend(other_scratch_rows(results, figures));
     paragraphs.extend(what_rows_ask(results, figures));
-    if figures.rows.iter().any(|row| row.paper.is_some()) {
-        paragraphs.push(
-            "Figures marked as the paper's are those of Wang et al. (2023, arXiv 2303.00980): BERT-Small grown to BERT-Base \
-             (Table 1), and for GPT-2 the base model grown to the medium one (Figure 3), on other data and at a far larger \
-             scale. They are no measure of this run."
-                .into(),
-        );
+    paragraphs.extend(tasks::how_to_read(results));
+    let beside = Beside::of(&results.experiment);
+    if results.experiment.methods.iter().any(|row| beside.flops(row).is_some()) {
+        paragraphs.push(format!(
+            "Figures marked as the paper's are those of Wang et al. (2023, arXiv 2303.00980): {}, on other data and at a far \
+             larger scale. They are no measure of this run.",
+            beside.sources(),
+        ));
     }
     paragraphs
 }
@@ -134,7 +157,8 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
 fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
     let names: Vec<&str> =
         figures.rows.iter().filter(|row| row.role == Role::Scratch).map(|row| row.title.as_str()).collect();
-    if names.is_empty() {
+    // Where rates were searched for, every row has its own best one.
+    if names.is_empty() || results.experiment.search.is_some() {
         return None;
     }
     Some(format!(
@@ -194,8 +218,8 @@ pub(super) fn findings(figures: &Figures) -> Vec<String> {
         |ligo: bool| figures.rows.iter().filter(move |row| (row.role == Role::Ligo) == ligo && row.comparable > 0);
     let mut sentences: Vec<String> = of_role(true).map(|row| finding(row, figures)).collect();
     let others = of_role(false).filter(|row| row.role != Role::Reference);
-    let best = others.filter(|row| row.flops_saved.mean.is_some()).max_by(|a, b| {
-        let saved = |row: &Row| row.flops_saved.mean.unwrap_or(f64::NEG_INFINITY);
+    let best = others.filter(|row| row.savings.flops.mean.is_some()).max_by(|a, b| {
+        let saved = |row: &Row| row.savings.flops.mean.unwrap_or(f64::NEG_INFINITY);
         saved(a).total_cmp(&saved(b))
     });
     if !sentences.is_empty() {
@@ -205,18 +229,24 @@ pub(super) fn findings(figures: &Figures) -> Vec<String> {
 }
 
 fn finding(row: &Row, figures: &Figures) -> String {
-    match (row.flops_saved.mean, row.wall_saved.mean) {
+    match (row.savings.flops.mean, row.savings.wall.mean) {
         (Some(flops), Some(wall)) => format!(
-            "{} reached {}'s final loss with {} of its FLOPs and {} of its time.",
+            "{} reached {}'s final {} with {} of its FLOPs and {} of its time.",
             row.title,
             figures.reference,
+            figures.measure.short(),
             number::percent(1.0 - flops),
             number::percent(1.0 - wall),
         ),
-        _ if row.steps_to_target.reached() == 0 => {
-            format!("{} did not reach {}'s final loss.", row.title, figures.reference)
+        _ if row.savings.reached() == 0 => {
+            format!("{} did not reach {}'s final {}.", row.title, figures.reference, figures.measure.short())
         }
-        _ => format!("{} did not reach {}'s final loss with every seed.", row.title, figures.reference),
+        _ => format!(
+            "{} did not reach {}'s final {} with every seed.",
+            row.title,
+            figures.reference,
+            figures.measure.short()
+        ),
     }
 }
 
@@ -224,7 +254,8 @@ fn finding(row: &Row, figures: &Figures) -> String {
 pub(super) fn caption(figures: &Figures) -> String {
     let seeds = match figures.target.values.len() {
         0 | 1 => "",
-        _ => " Bold lines are means over seeds, thin ones single seeds.",
+        _ => " Bold lines are means over seeds, thin ones single seeds; small rings mark where single seeds reached the targets of \
+              their own.",
     };
     format!(
         "A ring marks where a row reached the target for good, the thread below it what that had cost. The frame leaves out the \

@@ -1,7 +1,10 @@
 //! Results that nobody measured, irregular on purpose, for the tests.
 
-use crate::record::{DataRecord, OperatorLoss, Provenance, Results, RunRecord, StageAction, StageRecord};
-use crate::schema::Experiment;
+use crate::record::{
+    Candidate, DataRecord, DownstreamRecord, EqualCompute, ImageCounts, OperatorLoss, Provenance, Results, RunRecord,
+    SearchRecord, StageAction, StageRecord,
+};
+use crate::schema::{Experiment, PaperGrowth, ReportMetric, SearchConfig};
 use ligo_growth::FactorDiagnostics;
 use ligo_train::{Cost, MetricRow};
 
@@ -123,6 +126,7 @@ impl Builder {
                 learning_rate: 5e-4,
                 train_loss: (step > 0).then_some(validation_loss - 0.02),
                 validation_loss,
+                validation_accuracy: None,
             });
         }
         self.record.stages.push(StageRecord { name: name.into(), action, cost: at(steps) });
@@ -247,9 +251,13 @@ pub(super) fn results(seeds: &[u64], rows: &[(&str, &str)]) -> Results {
             vocab_size: 1024,
             train_tokens: 3_456_789,
             validation_tokens: 98_765,
+            images: None,
         },
         small,
         methods,
+        searches: Vec::new(),
+        equal_compute: Vec::new(),
+        downstream: Vec::new(),
         provenance: provenance(),
     }
 }
@@ -257,6 +265,75 @@ pub(super) fn results(seeds: &[u64], rows: &[(&str, &str)]) -> Results {
 /// Two seeds; one row reaches the target with both, one with one of them, one with none.
 pub(super) fn irregular() -> Results {
     results(&[0, 1], &[("scratch", "scratch"), ("ligo", "ligo"), ("late <&>", "late"), ("never", "never")])
+}
+
+/// Everything that a report can have, two seeds: tasks, thresholds, a search, equal compute.
+pub(super) fn everything() -> Results {
+    let rows = [("scratch", "scratch"), ("stackbert", "stackbert"), ("late", "late"), ("ligo", "ligo")];
+    let mut results = results(&[0, 1], &rows);
+    results.experiment.small.family = ligo_models::Family::Bert;
+    results.experiment.large.family = ligo_models::Family::Bert;
+    results.experiment.report.paper = Some(PaperGrowth::BertSmallToBase);
+    results.experiment.report.thresholds = vec![4.8, 4.55];
+    results.experiment.search = Some(SearchConfig { learning_rate: vec![5e-4, 1e-3], warmup_steps: Vec::new() });
+    for (index, (label, _)) in rows.iter().enumerate() {
+        let by = 0.03 * index as f64;
+        let candidate =
+            |learning_rate, score| Candidate { learning_rate, warmup_steps: 30, score: (label != &"late").then_some(score) };
+        let mut candidates = vec![candidate(5e-4, 4.62 - by), candidate(1e-3, 4.6 - by)];
+        candidates[0].score = Some(4.62 - by);
+        results.searches.push(SearchRecord { label: (*label).into(), candidates, chosen: usize::from(label != &"late") });
+        for seed in [0, 1] {
+            results.downstream.extend(downstream(label, seed, by));
+            if label != &"scratch" {
+                results.equal_compute.push(EqualCompute {
+                    label: (*label).into(),
+                    seed,
+                    flops: 1.86e13 + 1e12 * index as f64,
+                    scratch_steps: 600 + 10 * index as u64,
+                    score: 4.6 - by + 0.01 * seed as f64,
+                    scratch_score: 4.55,
+                });
+            }
+        }
+    }
+    results
+}
+
+/// Scores of a row on two tasks of GLUE and on both SQuADs, by full tuning, and on one by adapters.
+fn downstream(label: &str, seed: u64, by: f64) -> Vec<DownstreamRecord> {
+    let score = |base: f64| base + by + 0.01 * seed as f64;
+    let record = |task: &str, way: &str, scores: &[(&str, f64)]| DownstreamRecord {
+        label: label.into(),
+        seed,
+        task: task.into(),
+        way: way.into(),
+        scores: scores.iter().map(|(name, base)| ((*name).into(), score(*base))).collect(),
+        examples: 1000,
+        cost: Cost { steps: 90, tokens: 92_160, flops: 2.8e12, wall_seconds: 9.9 },
+    };
+    vec![
+        record("cola", "full", &[("accuracy", 0.62), ("Matthews", 0.11)]),
+        record("sst2", "full", &[("accuracy", 0.81)]),
+        record("squad", "full", &[("f1", 0.71), ("exact_match", 0.62)]),
+        record("squad-v2", "full", &[("f1", 0.61), ("exact_match", 0.52)]),
+        record("cola", "adapters", &[("accuracy", 0.61), ("Matthews", 0.09)]),
+    ]
+}
+
+/// A report on images by their accuracy, two seeds.
+pub(super) fn images() -> Results {
+    let rows = [("scratch", "scratch"), ("bert2bert", "bert2bert"), ("never", "never"), ("ligo", "ligo")];
+    let mut results = results(&[0, 1], &rows);
+    results.experiment.report.metric = ReportMetric::Accuracy;
+    results.experiment.small.family = ligo_models::Family::Deit;
+    results.experiment.large.family = ligo_models::Family::Deit;
+    results.data.name = "digits".into();
+    results.data.images = Some(ImageCounts { train: 1437, validation: 360, classes: 10 });
+    for row in results.small.iter_mut().chain(&mut results.methods).flat_map(|run| &mut run.rows) {
+        row.validation_accuracy = Some(1.0 / (1.0 + (2.0 * (row.validation_loss - 4.6)).exp()));
+    }
+    results
 }
 
 /// What the quickstart compares, one seed.

@@ -2,7 +2,8 @@
 //! whatever depends on the clock is under `timing`, and what on the machine under `provenance`.
 
 use super::figures::{Figures, Row, Spread};
-use crate::record::{OperatorLoss, Results};
+use super::savings::Savings;
+use crate::record::{DownstreamRecord, OperatorLoss, Results};
 use crate::schema::ROW_KEYS;
 use serde_json::{Map, Value, json};
 
@@ -20,11 +21,14 @@ pub(super) fn summary(results: &Results, figures: &Figures) -> anyhow::Result<St
         "target": {
             "reference": figures.reference,
             "smoothing": experiment.report.smoothing,
-            "validation_loss": spread(&figures.target),
+            figures.measure.column(): spread(&figures.target),
         },
-        "small": figures.small.as_ref().map(|loss| small(results, loss)),
-        "metrics": by_label(&|row| metrics(results, row)),
-        "timing": by_label(&timing),
+        "small": figures.small.as_ref().map(|ended| small(results, figures, ended)),
+        "metrics": by_label(&|row| metrics(results, figures, row)),
+        "search": results.searches,
+        "equal_compute": results.equal_compute,
+        "downstream": by_label(&|row| downstream(results, row)),
+        "timing": by_label(&|row| timing(figures, row)),
         "provenance": results.provenance,
     });
     let mut text = serde_json::to_string_pretty(&document)?;
@@ -37,16 +41,16 @@ fn spread(spread: &Spread) -> Value {
     json!({ "mean": spread.mean, "sd": spread.sd, "per_seed": spread.values })
 }
 
-fn small(results: &Results, loss: &Spread) -> Value {
+fn small(results: &Results, figures: &Figures, ended: &Spread) -> Value {
     let first = results.small.first();
     json!({
         "parameters": first.map(|run| run.parameters),
-        "final_validation_loss": spread(loss),
+        format!("final_{}", figures.measure.column()): spread(ended),
         "flops": first.map(|run| run.total.flops),
     })
 }
 
-fn metrics(results: &Results, row: &Row) -> Value {
+fn metrics(results: &Results, figures: &Figures, row: &Row) -> Value {
     let operator: Vec<OperatorLoss> =
         results.methods.iter().filter(|run| run.label == row.label).filter_map(|run| run.operator).collect();
     json!({
@@ -54,15 +58,21 @@ fn metrics(results: &Results, row: &Row) -> Value {
         "seeds": row.seeds,
         "parameters": row.parameters,
         "final_validation_loss": spread(&row.loss),
+        "final_validation_accuracy": figures.have_accuracy().then(|| spread(&row.accuracy)),
         "perplexity": spread(&row.perplexity),
         "steps": spread(&row.steps),
         "tokens": spread(&row.tokens),
         "flops": spread(&row.flops),
-        "reached_target": row.steps_to_target.reached(),
-        "steps_to_target": spread(&row.steps_to_target),
-        "flops_to_target": spread(&row.flops_to_target),
-        "flops_saved": spread(&row.flops_saved),
-        "flops_saved_small_model_charged": spread(&row.flops_saved_charged),
+        "reached_target": row.savings.reached(),
+        "steps_to_target": spread(&row.savings.steps_to),
+        "flops_to_target": spread(&row.savings.flops_to),
+        "flops_saved": spread(&row.savings.flops),
+        "flops_saved_small_model_charged": spread(&row.savings.flops_charged),
+        "thresholds": thresholds(figures, row, &|savings| json!({
+            "flops_to": spread(&savings.flops_to),
+            "flops_saved": spread(&savings.flops),
+            "flops_saved_small_model_charged": spread(&savings.flops_charged),
+        })),
         "operator_loss": operator,
         "strategies": strategies(results, row),
     })
@@ -79,11 +89,38 @@ fn strategies(results: &Results, row: &Row) -> Value {
     strategies.into()
 }
 
-fn timing(row: &Row) -> Value {
+/// Of each threshold what `of` says of the row's savings to it.
+fn thresholds(figures: &Figures, row: &Row, of: &dyn Fn(&Savings) -> Value) -> Value {
+    let each = figures.thresholds.iter().zip(&row.thresholds);
+    each.map(|(threshold, savings)| json!({ "target": threshold, "savings": of(savings) })).collect()
+}
+
+/// The row's scores on other tasks; their costs but for the time, which is no function of the experiment file.
+fn downstream(results: &Results, row: &Row) -> Value {
+    let records = results.downstream.iter().filter(|record| record.label == row.label);
+    let score = |record: &DownstreamRecord| {
+        let scores: Map<String, Value> = record.scores.iter().map(|(name, score)| (name.clone(), json!(score))).collect();
+        json!({
+            "task": record.task,
+            "way": record.way,
+            "seed": record.seed,
+            "examples": record.examples,
+            "scores": scores,
+            "flops": record.cost.flops,
+        })
+    };
+    records.map(score).collect()
+}
+
+fn timing(figures: &Figures, row: &Row) -> Value {
     json!({
         "wall_seconds": spread(&row.wall_seconds),
-        "wall_seconds_to_target": spread(&row.wall_to_target),
-        "wall_time_saved": spread(&row.wall_saved),
-        "wall_time_saved_small_model_charged": spread(&row.wall_saved_charged),
+        "wall_seconds_to_target": spread(&row.savings.wall_to),
+        "wall_time_saved": spread(&row.savings.wall),
+        "wall_time_saved_small_model_charged": spread(&row.savings.wall_charged),
+        "thresholds": thresholds(figures, row, &|savings| json!({
+            "wall_time_saved": spread(&savings.wall),
+            "wall_time_saved_small_model_charged": spread(&savings.wall_charged),
+        })),
     })
 }

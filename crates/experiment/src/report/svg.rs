@@ -7,6 +7,7 @@ use super::chart::{Axis, Chart, Level, Line};
 use super::figures::Role;
 use super::layout::{digits, spread, ticks};
 use super::palette::Palette;
+use ligo_eval::Better;
 use std::fmt::Write;
 
 const WIDTH: f64 = 800.0;
@@ -35,8 +36,8 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
         palette.surface,
     );
     svg.push_str(&axes(chart, &frame, palette));
-    if let Some(small) = chart.small.as_ref().filter(|small| frame.shows(small.loss)) {
-        svg.push_str(&level(small, &frame, palette, "1 4", chart.target.as_ref()));
+    if let Some(small) = chart.small.as_ref().filter(|small| frame.shows(small.value)) {
+        svg.push_str(&level(small, beside_target(small, chart, &frame), &frame, palette, "1 4"));
     }
     // What matters most is drawn last, on top.
     let mut lines: Vec<&Line> = chart.lines.iter().collect();
@@ -51,9 +52,9 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
     }
     svg.push_str("</g>\n");
     if let Some(target) = &chart.target {
-        svg.push_str(&level(target, &frame, palette, "6 4", None));
+        svg.push_str(&level(target, where_none_has_come(chart), &frame, palette, "6 4"));
         for line in &lines {
-            svg.push_str(&reached(line, target.loss, &frame, palette));
+            svg.push_str(&reached(line, target.value, &frame, palette));
         }
     }
     svg.push_str(&labels(chart, &frame, palette));
@@ -61,7 +62,7 @@ pub(super) fn draw(chart: &Chart, palette: &Palette, id: &str) -> String {
     svg
 }
 
-/// Where costs and losses lie on the drawing.
+/// Where costs and values lie on the drawing.
 struct Frame {
     height: f64,
     bottom: f64,
@@ -92,12 +93,12 @@ impl Frame {
         LEFT + cost / self.end * (self.right - LEFT)
     }
 
-    fn y(&self, loss: f64) -> f64 {
-        self.bottom - (loss - self.low) / (self.high - self.low) * (self.bottom - TOP)
+    fn y(&self, value: f64) -> f64 {
+        self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - TOP)
     }
 
-    fn shows(&self, loss: f64) -> bool {
-        (self.low..=self.high).contains(&loss)
+    fn shows(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
     }
 }
 
@@ -109,14 +110,14 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
 fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
     let Frame { bottom, right, end, low, high, .. } = *frame;
     let mut svg = String::new();
-    let losses = ticks(low, high, 6);
-    let loss_digits = digits(&losses).max(1);
+    let values = ticks(low, high, 6);
+    let decimals = digits(&values).max(usize::from(chart.measure.better() == Better::Lower));
     let _ = writeln!(svg, "<g fill=\"{}\">", palette.muted);
-    for loss in losses {
-        let y = frame.y(loss);
+    for value in values {
+        let y = frame.y(value);
         let _ = writeln!(
             svg,
-            "<path d=\"M{LEFT} {y:.1}H{right:.1}\" stroke=\"{}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{loss:.loss_digits$}</text>",
+            "<path d=\"M{LEFT} {y:.1}H{right:.1}\" stroke=\"{}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value:.decimals$}</text>",
             palette.grid,
             LEFT - 9.0,
             y + 4.5,
@@ -138,11 +139,12 @@ fn axes(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
         svg,
         "<path d=\"M{LEFT} {bottom}H{right:.1}\" stroke=\"{}\"/>\
          <text x=\"{right:.1}\" y=\"{:.1}\" text-anchor=\"end\">{unit}</text>\
-         <text x=\"{}\" y=\"{:.1}\">validation loss</text></g>",
+         <text x=\"{}\" y=\"{:.1}\">{}</text></g>",
         palette.muted,
         bottom + 42.0,
         LEFT - 42.0,
         TOP - 20.0,
+        chart.measure.axis(),
     );
     svg
 }
@@ -163,15 +165,31 @@ fn unit(axis: Axis, end: f64) -> (f64, String) {
     }
 }
 
-/// A dashed level with its name: the target's at the left below the line, where no curve has come yet; another's at the
-/// right, on the side away from the target.
-fn level(level: &Level, frame: &Frame, palette: &Palette, dashes: &str, target: Option<&Level>) -> String {
-    let y = frame.y(level.loss);
-    let (x, dy, anchor) = match target {
-        None => (LEFT + 8.0, 17.0, "start"),
-        Some(target) if target.loss > level.loss => (frame.right - 8.0, 17.0, "end"),
-        Some(_) => (frame.right - 8.0, -7.0, "end"),
-    };
+/// Where a level's name stands: its anchor, how far below the line.
+type Place = (f64, f64, &'static str);
+/// Below a line and above it.
+const BELOW: f64 = 17.0;
+const ABOVE: f64 = -7.0;
+
+/// The target's name: at the left, on the better side of the line, where no curve has come yet.
+fn where_none_has_come(chart: &Chart) -> Place {
+    match chart.measure.better() {
+        Better::Lower => (LEFT + 8.0, BELOW, "start"),
+        Better::Higher => (LEFT + 8.0, ABOVE, "start"),
+    }
+}
+
+/// Another level's name: at the right, on the side away from the target.
+fn beside_target(level: &Level, chart: &Chart, frame: &Frame) -> Place {
+    match &chart.target {
+        Some(target) if target.value > level.value => (frame.right - 8.0, BELOW, "end"),
+        _ => (frame.right - 8.0, ABOVE, "end"),
+    }
+}
+
+/// A dashed level with its name.
+fn level(level: &Level, (x, dy, anchor): Place, frame: &Frame, palette: &Palette, dashes: &str) -> String {
+    let y = frame.y(level.value);
     format!(
         "<path d=\"M{LEFT} {y:.1}H{:.1}\" stroke=\"{}\" stroke-width=\"1.3\" stroke-dasharray=\"{dashes}\" stroke-linecap=\"round\"/>\
          <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"{}\" {}>{}</text>\n",
@@ -210,24 +228,35 @@ fn curves(line: &Line, alike: usize, frame: &Frame, palette: &Palette) -> String
 
 fn path(points: &[(f64, f64)], frame: &Frame) -> String {
     let mut path = String::new();
-    for (cost, loss) in points.iter().filter(|(cost, loss)| cost.is_finite() && loss.is_finite()) {
+    for (cost, value) in points.iter().filter(|(cost, value)| cost.is_finite() && value.is_finite()) {
         let command = if path.is_empty() { 'M' } else { 'L' };
-        let _ = write!(path, "{command}{:.1} {:.1}", frame.x(*cost), frame.y(*loss));
+        let _ = write!(path, "{command}{:.1} {:.1}", frame.x(*cost), frame.y(*value));
     }
     path
 }
 
-/// A ring on the target and a thread down to the axis.
+/// A ring on the target with a thread down to the axis, and a small one where a single seed reached its own.
 fn reached(line: &Line, target: f64, frame: &Frame, palette: &Palette) -> String {
-    let Some(cost) = line.reached else { return String::new() };
-    let (x, y, bottom) = (frame.x(cost), frame.y(target), frame.bottom);
     let colour = palette.of(line.role);
+    let mut svg = String::new();
+    for &(cost, target) in &line.crossings {
+        let (x, y) = (frame.x(cost), frame.y(target));
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\" fill=\"{}\" stroke=\"{colour}\" stroke-width=\"1.2\"/>",
+            palette.surface,
+        );
+    }
+    let Some(cost) = line.reached else { return svg };
+    let (x, y, bottom) = (frame.x(cost), frame.y(target), frame.bottom);
     let (radius, width) = if line.role == Role::Ligo { (6.0, 3.0) } else { (4.5, 2.0) };
-    format!(
+    let _ = writeln!(
+        svg,
         "<path d=\"M{x:.1} {y:.1}V{bottom}\" stroke=\"{colour}\" stroke-dasharray=\"1 3\" stroke-linecap=\"round\"/>\
-         <circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n",
+         <circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>",
         palette.surface,
-    )
+    );
+    svg
 }
 
 /// The labels in the right margin, each tied to the end of its line.
@@ -235,7 +264,7 @@ fn labels(chart: &Chart, frame: &Frame, palette: &Palette) -> String {
     let ends: Vec<Option<(f64, f64)>> = chart.lines.iter().map(|line| line.mean.last().copied()).collect();
     let lines: Vec<(&Line, (f64, f64))> =
         chart.lines.iter().zip(&ends).filter_map(|(line, end)| end.map(|end| (line, end))).collect();
-    let wanted: Vec<f64> = lines.iter().map(|(_, (_, loss))| frame.y(loss.clamp(frame.low, frame.high))).collect();
+    let wanted: Vec<f64> = lines.iter().map(|(_, (_, value))| frame.y(value.clamp(frame.low, frame.high))).collect();
     let places = spread(&wanted, LABEL_GAP, TOP + 6.0, frame.height - 24.0);
     let text = frame.right + 22.0;
     let mut svg = String::new();

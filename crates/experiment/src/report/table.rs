@@ -1,47 +1,57 @@
-//! The table: its columns and cells once, then as Markdown and for a terminal. The page lays out the same cells.
+//! The main table, in the layout of the paper's Tables 1 and 2: what was saved, the scores, then what is our own. The same cells
+//! as Markdown, on the page, and, fewer of them, on a terminal.
 
 use super::figures::{Figures, Role, Row, Spread};
-use super::paper::Quoted;
-use super::{number, operator, prose};
+use super::grid::{Cell, Contents, Grid, Line, markdown_escape};
+use super::paper::Beside;
+use super::savings::Savings;
+use super::{equal_compute, number, operator, origin, pictures, prose, searches, tasks, thresholds};
 use crate::record::Results;
-use ligo_models::Family;
 
-/// Headings of the columns, in the paper's order.
-pub(super) const COLUMNS: [&str; 9] = [
-    "Method",
-    "FLOPs saved",
-    "Wall time saved",
-    "Small model charged: FLOPs / wall time",
-    "Final validation loss",
-    "Perplexity",
-    "Steps to target",
-    "Total FLOPs",
-    "Wall time",
-];
+/// The table.
+pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
+    let beside = Beside::of(&results.experiment);
+    let config = |row: &Row| results.experiment.methods.iter().find(|config| config.label == row.label);
+    let of_rows = |cell: &dyn Fn(&Row) -> Cell| figures.rows.iter().map(cell).collect::<Vec<_>>();
+    let plain = |show: &dyn Fn(&Row) -> String| of_rows(&|row: &Row| Cell::plain(show(row)));
+    let images = results.experiment.large.family.reads_images();
 
-/// A cell: what was measured, and beside it what the paper reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) measured: String,
-    pub(super) paper: Option<String>,
-}
+    let mut columns = vec![
+        (
+            "FLOPs saved".to_owned(),
+            of_rows(&|row| Cell::beside(saved(row, &row.savings.flops), config(row).and_then(|row| beside.flops(row)))),
+        ),
+        (
+            "Wall time saved".to_owned(),
+            of_rows(&|row| Cell::beside(saved(row, &row.savings.wall), config(row).and_then(|row| beside.wall(row)))),
+        ),
+    ];
+    if figures.have_accuracy() {
+        let cell = |row: &Row| {
+            let accuracy = row.accuracy.show_with(|mean, sd| format!("{} %", number::spread(mean, sd, number::score)));
+            Cell::beside(accuracy, config(row).and_then(|row| beside.accuracy(row)))
+        };
+        columns.push(("Validation accuracy".into(), of_rows(&cell)));
+    }
+    columns.extend(tasks::main_columns(results, figures));
+    columns.push(("Small model charged: FLOPs / wall time".into(), plain(&|row| charged(row, &row.savings))));
+    columns.push(("Final validation loss".into(), plain(&|row| row.loss.show(number::loss))));
+    if !images {
+        columns.push(("Perplexity".into(), plain(&|row| row.perplexity.show(number::perplexity))));
+    }
+    columns.push(("Steps to target".into(), plain(&steps_to_target)));
+    columns.push(("Total FLOPs".into(), plain(&|row| row.flops.show(number::si))));
+    columns.push(("Wall time".into(), plain(&|row| row.wall_seconds.show(number::seconds))));
 
-/// The cells of a row, one for each of [`COLUMNS`].
-pub(super) fn cells(row: &Row, family: Family) -> [Cell; 9] {
-    let plain = |measured: String| Cell { measured, paper: None };
-    let quoted =
-        |measured: String, quoted: Option<Quoted>| Cell { measured, paper: quoted.map(|quoted| quoted.show(family)) };
-    [
-        plain(row.title.clone()),
-        quoted(saved(row, &row.flops_saved), row.paper.and_then(|paper| paper.flops)),
-        quoted(saved(row, &row.wall_saved), row.paper.and_then(|paper| paper.wall_time)),
-        plain(charged(row)),
-        plain(row.loss.show(number::loss)),
-        plain(row.perplexity.show(number::perplexity)),
-        plain(steps_to_target(row)),
-        plain(row.flops.show(number::si)),
-        plain(row.wall_seconds.show(number::seconds)),
-    ]
+    let cells = |index: usize| columns.iter().map(|(_, cells)| cells[index].clone()).collect();
+    let lines = figures.rows.iter().enumerate().map(|(index, row)| Line::of(row, cells(index))).collect();
+    let headings = columns.iter().map(|(heading, _)| heading.clone());
+    Grid {
+        label: "Savings of every method".into(),
+        contents: Contents::Figures,
+        columns: std::iter::once("Method".to_owned()).chain(headings).collect(),
+        lines,
+    }
 }
 
 /// A saving in words: a dash for the reference and where there is nothing to compare with, never a number where the target
@@ -57,14 +67,14 @@ pub(super) fn saved(row: &Row, saving: &Spread) -> String {
 }
 
 /// Savings of FLOPs and of wall time with the small model charged.
-fn charged(row: &Row) -> String {
-    let (flops, wall) = (&row.flops_saved_charged, &row.wall_saved_charged);
+pub(super) fn charged(row: &Row, savings: &Savings) -> String {
+    let (flops, wall) = (&savings.flops_charged, &savings.wall_charged);
     match (row.role, flops.mean, wall.mean) {
         (role, Some(mean), Some(wall_mean)) if role != Role::Reference => {
             number::percent_pair((mean, flops.sd), (wall_mean, wall.sd))
         }
         // It reached the target, but nobody knows what its small model cost.
-        (role, ..) if role != Role::Reference && flops.reached() == 0 && row.flops_saved.reached() > 0 => {
+        (role, ..) if role != Role::Reference && flops.reached() == 0 && savings.flops.reached() > 0 => {
             "not known".into()
         }
         _ => saved(row, flops),
@@ -75,13 +85,13 @@ fn steps_to_target(row: &Row) -> String {
     if row.comparable == 0 {
         return number::NONE.into();
     }
-    match row.steps_to_target.mean {
-        Some(mean) => number::spread(mean, row.steps_to_target.sd, number::steps),
-        None => not_reached(row, &row.steps_to_target),
+    match row.savings.steps_to.mean {
+        Some(mean) => number::spread(mean, row.savings.steps_to.sd, number::steps),
+        None => not_reached(row, &row.savings.steps_to),
     }
 }
 
-fn not_reached(row: &Row, figure: &Spread) -> String {
+pub(super) fn not_reached(row: &Row, figure: &Spread) -> String {
     match figure.reached() {
         0 => "not reached".into(),
         some => format!("reached with {some} of {} seeds", row.seeds.len()),
@@ -90,75 +100,89 @@ fn not_reached(row: &Row, figure: &Spread) -> String {
 
 /// `table.md`.
 pub(super) fn markdown(results: &Results, figures: &Figures) -> String {
-    let family = results.experiment.large.family;
     let mut text = format!("# {}\n\n", markdown_escape(&results.experiment.title));
     for sentence in prose::what_was_run(results, figures) {
         text.push_str(&markdown_escape(&sentence));
         text.push('\n');
     }
-    text.push_str(&format!("\n| {} |\n|:---|{}\n", COLUMNS.join(" | "), "---:|".repeat(COLUMNS.len() - 1)));
-    for row in &figures.rows {
-        let cells = cells(row, family).map(|cell| match cell.paper {
-            Some(paper) => format!("{}<br>*({paper})*", markdown_escape(&cell.measured)),
-            None => markdown_escape(&cell.measured),
-        });
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
-    }
-    text.push('\n');
+    text.push_str(&format!("\n{}\n", grid(results, figures).markdown()));
     for paragraph in prose::how_to_read(results, figures) {
         text.push_str(&markdown_escape(&paragraph));
         text.push_str("\n\n");
     }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
+    text.push_str(&pictures::markdown(figures));
+    let sections = [
+        ("Every measure of every task", tasks::every_measure(results, figures), None),
+        ("Other targets", thresholds::grid(figures), Some(thresholds::how_to_read(results, figures))),
+        ("At equal compute", equal_compute::grid(results, figures), Some(equal_compute::how_to_read(results, figures))),
+        ("The search", searches::grid(results, figures), searches::how_to_read(results)),
+    ];
+    for (heading, grid, how) in sections {
+        if let Some(grid) = grid {
+            let how = how.map(|how| format!("{}\n\n", markdown_escape(&how))).unwrap_or_default();
+            text.push_str(&format!("\n## {heading}\n\n{how}{}", grid.markdown()));
+        }
+    }
     text.push_str(&operator::sections(results, figures));
+    text.push_str(&format!(
+        "\n## Where each row comes from\n\n<details>\n<summary>{}</summary>\n\n{}\n</details>\n",
+        origin::SUMMARY,
+        origin::grid(results, figures).markdown(),
+    ));
     text
 }
 
-/// Text that Markdown would take for something else.
-pub(super) fn markdown_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '|' | '*' | '`' | '[' | ']' | '\\' => escaped.extend(['\\', character]),
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\n' | '\r' => escaped.push(' '),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
+/// The columns that a terminal shows, and their short headings there.
+fn terminal_columns(figures: &Figures) -> [(&'static str, &'static str); 5] {
+    let ended = match figures.measure.short() {
+        "accuracy" => ("Validation accuracy", "accuracy"),
+        _ => ("Final validation loss", "final loss"),
+    };
+    [
+        ("Method", "method"),
+        ("FLOPs saved", "FLOPs saved"),
+        ("Wall time saved", "time saved"),
+        ended,
+        ("Steps to target", "steps to target"),
+    ]
 }
-
-/// The columns that a terminal shows, by their place in [`COLUMNS`], and their short headings there.
-const TERMINAL: [(usize, &str); 5] =
-    [(0, "method"), (1, "FLOPs saved"), (2, "time saved"), (4, "final loss"), (6, "steps to target")];
 
 /// The table for the end of a run: few columns, aligned.
 pub(super) fn terminal(results: &Results, figures: &Figures) -> String {
-    let family = results.experiment.large.family;
-    let mut lines = vec![TERMINAL.map(|(_, heading)| heading.to_owned())];
-    for row in &figures.rows {
-        let cells = cells(row, family);
-        lines.push(TERMINAL.map(|(column, _)| cells[column].measured.clone()));
+    let grid = grid(results, figures);
+    let columns = terminal_columns(figures);
+    let mut lines = vec![columns.map(|(_, heading)| heading.to_owned()).to_vec()];
+    for line in &grid.lines {
+        let cell = |(heading, _): (&str, &str)| match grid.columns.iter().position(|column| column == heading) {
+            Some(0) => line.title.clone(),
+            Some(place) => line.cells[place - 1].measured.clone(),
+            None => number::NONE.into(),
+        };
+        lines.push(columns.map(cell).to_vec());
     }
-    let mut widths = [0; TERMINAL.len()];
-    for line in &lines {
+    format!("{}\n{}\n", aligned(&lines), prose::target(results, figures))
+}
+
+/// Lines of cells as text: the first column to the left, the others to the right.
+pub(super) fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let mut widths = vec![0; columns];
+    for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    for [name, figures @ ..] in &lines {
-        let mut line = format!("{name:<width$}", width = widths[0]);
-        for (figure, width) in figures.iter().zip(&widths[1..]) {
-            line.push_str(&format!("   {figure:>width$}"));
+    for line in lines {
+        let mut written = String::new();
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            match column {
+                0 => written.push_str(&format!("{cell:<width$}")),
+                _ => written.push_str(&format!("   {cell:>width$}")),
+            }
         }
-        text.push_str(line.trim_end());
+        text.push_str(written.trim_end());
         text.push('\n');
     }
-    text.push('\n');
-    text.push_str(&prose::target(results, figures));
-    text.push('\n');
     text
 }

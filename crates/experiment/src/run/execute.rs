@@ -22,7 +22,7 @@ use std::path::Path;
 
 const STATE: &str = "state.json";
 /// The final weights, in the Hub's layout.
-const MODEL: &str = "model";
+pub(super) const MODEL: &str = "model";
 /// Among them.
 const WEIGHTS: &str = "model.safetensors";
 
@@ -98,7 +98,7 @@ pub(super) fn execute<D: Kernels>(setting: &Setting<'_, D>, job: &Job<'_, D>) ->
     let from = setting.checkpoint;
     hub::export(&model, &current.model, &current.parameters, &hub::ExportOptions { from, ..Default::default() })?;
     if from.is_none() {
-        setting.data.save_tokenizer(&model)?;
+        setting.data.save_beside(&model)?;
     }
     if let Some(moments) = current.moments.as_ref().filter(|_| job.is_small()) {
         save_moments(&job.directory.join(OPTIMISER), moments)?;

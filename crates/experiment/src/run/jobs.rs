@@ -18,6 +18,9 @@ use std::path::Path;
 /// The label of the small model's runs.
 pub(crate) const SMALL: &str = "small";
 
+/// Runs that lie under another label than their row's: row and seed, and the label.
+pub(crate) type Homes = BTreeMap<(String, u64), String>;
+
 /// One run: the small model, or a method, with one seed.
 #[derive(Debug)]
 pub(crate) struct Job<'a, D: Kernels> {
@@ -68,6 +71,7 @@ pub(crate) fn jobs<'a, D: Kernels>(
     registry: &Registry<D>,
     data: &DataRecord,
     results: &Path,
+    homes: &Homes,
 ) -> Result<Vec<Job<'a, D>>> {
     let mut small = Vec::new();
     // A checkpoint is trained already.
@@ -110,7 +114,11 @@ pub(crate) fn jobs<'a, D: Kernels>(
                 optimiser_state: row.optimiser_state,
                 recipe,
                 inputs,
-                directory: RunDirectory::new(results, &row.label, seed),
+                directory: RunDirectory::new(
+                    results,
+                    homes.get(&(row.label.clone(), seed)).unwrap_or(&row.label),
+                    seed,
+                ),
             });
         }
     }

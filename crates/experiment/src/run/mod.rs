@@ -3,20 +3,29 @@
 
 mod data;
 pub(crate) mod directory;
+mod equal_compute;
 mod execute;
 pub(crate) mod jobs;
 mod lock;
 mod observer;
 mod optimiser_state;
+pub(crate) mod search;
 pub(crate) mod seeds;
 mod stage;
+mod tasks;
 
+#[cfg(test)]
+mod downstream;
+#[cfg(test)]
+mod fair;
 #[cfg(test)]
 mod from_checkpoint;
 #[cfg(test)]
 mod strategies;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vision;
 
 pub use observer::{Event, Observer};
 
@@ -28,11 +37,13 @@ use anyhow::{Context, Result, bail};
 use data::Data;
 use directory::{Found, read_json, write_json};
 use execute::{Setting, execute};
-use jobs::{jobs, stale};
+use jobs::{Homes, jobs, stale};
 use ligo_kernels::{Kernels, on_workers};
 use ligo_models::hub;
 use ligo_train::{StopFlag, TrainError};
 use lock::Lock;
+use search::Settled;
+use tasks::Evaluated;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,29 +103,88 @@ fn run_here<D: Kernels>(
     let results = options.results_dir.join(&experiment.name);
     let _lock = Lock::acquire(&results)?;
     let data = Data::prepare(experiment, options).with_context(|| format!("{}.toml, [data]", experiment.name))?;
-    options.observer.event(&Event::DataReady(&data.record));
+    options.observer.event(&Event::DataReady(data.record()));
     let validation = data.validation(experiment)?;
-    let jobs = jobs(experiment, registry, &data.record, &results)?;
-    write_json(&results.join(DATA_RECORD), &data.record)?;
+    write_json(&results.join(DATA_RECORD), data.record())?;
+    let checkpoint = experiment.checkpoint.as_ref().map(|small| hub::open(&small.directory)).transpose()?;
+    let (data, validation, checkpoint) = (&data, validation.as_slice(), checkpoint.as_ref());
+    let results = results.as_path();
+    let phase = |experiment: &Experiment, homes: &Homes, searching: bool| {
+        let setting = Setting { experiment, device, data, validation, checkpoint, options, results };
+        run_phase(&setting, registry, homes, searching)
+    };
+    if let Some(grid) = search::grid(experiment)
+        && let Phase::Stopped = phase(&grid, &Homes::new(), true)?
+    {
+        return Ok(Outcome::Stopped);
+    }
+    let settled = search::settle(experiment, registry, data.record(), results)?;
+    if let Some(row) =
+        experiment.methods.iter().find(|row| !settled.experiment.methods.iter().any(|known| known.label == row.label))
+    {
+        bail!("{}: every point of [search] diverged, expected one that does not", row.label);
+    }
+    let Phase::Done { diverged } = phase(&settled.experiment, &settled.homes, false)? else {
+        return Ok(Outcome::Stopped);
+    };
+    if diverged.is_empty() && !experiment.equal_compute_seeds.is_empty() {
+        let (_, runs) = finished(&settled, registry, data.record(), results)?;
+        if let Some(rows) = equal_compute::rows(&settled.experiment, &runs)
+            && let Phase::Stopped = phase(&rows, &Homes::new(), false)?
+        {
+            return Ok(Outcome::Stopped);
+        }
+    }
+    if diverged.is_empty() && !experiment.tasks.is_empty() {
+        let experiment = &settled.experiment;
+        let setting = Setting { experiment, device, data, validation, checkpoint, options, results };
+        let jobs = jobs(&settled.experiment, registry, data.record(), results, &settled.homes)?;
+        if let Evaluated::Stopped = tasks::evaluate(&setting, &jobs)? {
+            return Ok(Outcome::Stopped);
+        }
+    }
+    let found = collect(experiment, registry, options)?;
+    let written = report::write(&found, results)
+        .with_context(|| format!("{}: the results cannot be written", results.display()));
+    if !diverged.is_empty() {
+        // Without the reference row there is no report; what diverged is the better message then.
+        bail!("{}", diverged.join("\n"));
+    }
+    written?;
+    Ok(Outcome::Finished(Box::new(found)))
+}
+
+/// How the runs of a phase ended.
+enum Phase {
+    /// All are done but those that diverged.
+    Done {
+        /// Why.
+        diverged: Vec<String>,
+    },
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// Does the runs of an experiment that are not done; of a search, remembers those that diverge.
+fn run_phase<D: Kernels>(
+    setting: &Setting<'_, D>,
+    registry: &Registry<D>,
+    homes: &Homes,
+    searching: bool,
+) -> Result<Phase> {
+    let Setting { experiment, device, data, options, results, .. } = *setting;
+    let jobs = jobs(experiment, registry, data.record(), results, homes)?;
     for (change, runs) in stale(&jobs)? {
         options.observer.event(&Event::Stale { change: &change, runs: &runs });
     }
-
-    optimiser_state::check(&jobs, experiment, device, &results)?;
-    let checkpoint = experiment.checkpoint.as_ref().map(|small| hub::open(&small.directory)).transpose()?;
-    let setting = Setting {
-        experiment,
-        device,
-        data: &data,
-        validation: &validation,
-        checkpoint: checkpoint.as_ref(),
-        options,
-        results: &results,
-    };
+    optimiser_state::check(&jobs, experiment, device, results)?;
     let mut diverged = Vec::new();
     for (index, job) in jobs.iter().enumerate() {
         if let Found::Done(record) = job.directory.look(&job.inputs)? {
             options.observer.event(&Event::RunKept(&record));
+            continue;
+        }
+        if searching && search::diverges(job)? {
             continue;
         }
         options.observer.event(&Event::RunStarted {
@@ -123,30 +193,22 @@ fn run_here<D: Kernels>(
             number: index + 1,
             of: jobs.len(),
         });
-        match execute(&setting, job) {
+        match execute(setting, job) {
             Ok(Some(record)) => options.observer.event(&Event::RunFinished(&record)),
-            Ok(None) => return Ok(Outcome::Stopped),
+            Ok(None) => return Ok(Phase::Stopped),
             // The other rows are worth having; without the small model there are none.
             Err(error) if has_diverged(&error) && !job.is_small() => {
-                options.observer.event(&Event::RunFailed {
-                    label: job.label,
-                    seed: job.seed,
-                    reason: &format!("{error:#}"),
-                });
-                diverged.push(format!("{error:#}"));
+                let reason = format!("{error:#}");
+                options.observer.event(&Event::RunFailed { label: job.label, seed: job.seed, reason: &reason });
+                if searching {
+                    search::diverged(job, &reason)?;
+                }
+                diverged.push(reason);
             }
             Err(error) => return Err(error),
         }
     }
-    let found = collect(experiment, registry, options)?;
-    let written = report::write(&found, &results)
-        .with_context(|| format!("{}: the results cannot be written", results.display()));
-    if !diverged.is_empty() {
-        // Without the reference row there is no report; what diverged is the better message then.
-        bail!("{}", diverged.join("\n"));
-    }
-    written?;
-    Ok(Outcome::Finished(Box::new(found)))
+    Ok(Phase::Done { diverged })
 }
 
 fn has_diverged(error: &anyhow::Error) -> bool {
@@ -161,15 +223,42 @@ pub fn collect<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, opti
     let results = options.results_dir.join(&experiment.name);
     let nothing = || format!("{}: no finished run of {}, expected one or more", results.display(), experiment.name);
     let data = data_record(&results)?.with_context(nothing)?;
-    let (mut small, mut methods) = (Vec::new(), Vec::new());
-    for job in jobs(experiment, registry, &data, &results)? {
-        if let Found::Done(record) = job.directory.look(&job.inputs)? {
-            if job.is_small() { small.push(*record) } else { methods.push(*record) }
-        }
-    }
+    let settled = search::settle(experiment, registry, &data, &results)?;
+    let (small, methods) = finished(&settled, registry, &data, &results)?;
     let newest = small.iter().chain(&methods).max_by(|a: &&RunRecord, b| a.provenance.date.cmp(&b.provenance.date));
     let provenance = newest.with_context(nothing)?.provenance.clone();
-    Ok(Results { experiment: experiment.clone(), data, small, methods, provenance })
+    let runs = jobs(&settled.experiment, registry, &data, &results, &settled.homes)?;
+    let downstream = tasks::collect(&settled.experiment, &runs)?;
+    drop(runs);
+    let equal_compute = equal_compute::compared(&settled.experiment, registry, &data, &results, &methods)?;
+    Ok(Results {
+        experiment: settled.experiment,
+        data,
+        small,
+        methods,
+        searches: settled.records,
+        equal_compute,
+        downstream,
+        provenance,
+    })
+}
+
+/// The records of the small models and of the rows that are done.
+fn finished<D: Kernels>(
+    settled: &Settled,
+    registry: &Registry<D>,
+    data: &DataRecord,
+    results: &Path,
+) -> Result<(Vec<RunRecord>, Vec<RunRecord>)> {
+    let (mut small, mut methods) = (Vec::new(), Vec::new());
+    for job in jobs(&settled.experiment, registry, data, results, &settled.homes)? {
+        if let Found::Done(record) = job.directory.look(&job.inputs)? {
+            // What a grid chose was done under another label.
+            let record = RunRecord { label: job.label.into(), ..*record };
+            if job.is_small() { small.push(record) } else { methods.push(record) }
+        }
+    }
+    Ok((small, methods))
 }
 
 /// What the data of an experiment were when it ran last.

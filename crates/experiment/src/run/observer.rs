@@ -1,7 +1,7 @@
 //! What a run tells whoever watches, beyond the steps of a stage.
 
 use crate::fingerprint::Change;
-use crate::record::{DataRecord, RunRecord};
+use crate::record::{DataRecord, DownstreamRecord, RunRecord};
 use ligo_train::Progress;
 
 /// Watches an experiment: its events, and through [`Progress`] the steps of each stage.
@@ -57,4 +57,15 @@ pub enum Event<'a> {
         /// What happened.
         reason: &'a str,
     },
+    /// A finished model is about to be tuned on a task, or that goes on.
+    TaskStarted {
+        /// The row's label, or `small`.
+        label: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// The task's label.
+        task: &'a str,
+    },
+    /// What it scored.
+    TaskFinished(&'a [DownstreamRecord]),
 }

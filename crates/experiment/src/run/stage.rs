@@ -197,8 +197,9 @@ impl<D: Kernels> StageRun<'_, D> {
         };
         let directory = self.job.directory.join(checkpoints_of(self.index));
         let (watch, stop) = (options.observer, &options.stop);
-        let outcome = train_stage(*device, objective, moments, &plan, &batches, validation, &directory, watch, stop)
-            .with_context(|| self.job.name())?;
+        let outcome =
+            train_stage(*device, objective, moments, &plan, batches.as_ref(), validation, &directory, watch, stop)
+                .with_context(|| self.job.name())?;
         match outcome {
             StageOutcome::Stopped => Ok(None),
             StageOutcome::Finished(result) => {

@@ -385,7 +385,7 @@ fn a_diverging_row_is_reported_when_the_others_are_done() {
     let error = format!("{:#}", place.run(&edit, &Watcher::new(u64::MAX)).expect_err("it diverges"));
     assert!(error.starts_with("ligo, seed 0: "), "{error}");
     let table = std::fs::read_to_string(place.path("results/tiny/table.md")).expect("the other rows' table");
-    assert!(table.contains("| stackbert") && !table.contains("| ligo"), "{table}");
+    assert!(table.contains("\n| stackbert") && !table.contains("\n| ligo"), "{table}");
 }
 
 #[test]

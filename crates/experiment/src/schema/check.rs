@@ -2,7 +2,7 @@
 
 use super::error::{ConfigError, hint};
 use super::tree::Node;
-use super::{DataConfig, Experiment, LanguageObjective, MethodConfig, ROW_KEYS};
+use super::{DataConfig, Experiment, ImagesConfig, LanguageObjective, MethodConfig, ROW_KEYS, TaskKind};
 use crate::registry::{self, Registry};
 use crate::strategies::{self, Refused};
 use ligo_growth::{Action, GrowthError, Recipe, Stage, Start, Task};
@@ -34,7 +34,7 @@ pub(super) fn check<D: Kernels>(
     check.data(&experiment.data)?;
     let models = [("small", &experiment.small), ("large", &experiment.large)];
     for (name, model) in models {
-        check.reads_text(name, model)?;
+        check.reads(name, model, experiment.data.images.is_some())?;
     }
     check.require(
         experiment.small.family == experiment.large.family,
@@ -50,6 +50,8 @@ pub(super) fn check<D: Kernels>(
     check.training(&["small_training"], &experiment.small_training)?;
     check.require(experiment.evaluation.every > 0, &["evaluation", "every"], 0, "1 or more")?;
     check.within(experiment.evaluation.batches, 1..=LARGEST_SIZE, &["evaluation", "batches"])?;
+    check.search(experiment)?;
+    check.tasks(experiment)?;
     check.within(experiment.report.smoothing, 1..=LARGEST_SIZE, &["report", "smoothing"])?;
     check.rows(experiment, registry)
 }
@@ -76,6 +78,9 @@ impl Checker<'_> {
     }
 
     fn data(&self, data: &DataConfig) -> Result<(), ConfigError> {
+        if let Some(images) = &data.images {
+            return self.images(images);
+        }
         let files = !data.train.is_empty() || !data.validation.is_empty();
         if data.corpus.is_some() && files {
             let message = "both 'data.corpus' and files are given, expected one of them";
@@ -105,15 +110,16 @@ impl Checker<'_> {
         }
     }
 
-    fn reads_text(&self, name: &str, model: &ModelConfig) -> Result<(), ConfigError> {
-        let text = Family::ALL.into_iter().filter(|family| !family.reads_images()).map(Family::name);
-        let expected = format!("a family that reads text: {}", text.collect::<Vec<_>>().join(", "));
-        self.require(!model.family.reads_images(), &[name, "family"], model.family, &expected)
+    fn reads(&self, name: &str, model: &ModelConfig, images: bool) -> Result<(), ConfigError> {
+        let fitting = Family::ALL.into_iter().filter(|family| family.reads_images() == images).map(Family::name);
+        let what = if images { "images" } else { "text" };
+        let expected = format!("a family that reads {what}: {}", fitting.collect::<Vec<_>>().join(", "));
+        self.require(model.family.reads_images() == images, &[name, "family"], model.family, &expected)
     }
 
     fn model(&self, name: &str, model: &ModelConfig, data: &DataConfig) -> Result<(), ConfigError> {
         let usual = model.family.heads()[0];
-        let expected = format!("{usual}: an experiment trains language models");
+        let expected = format!("{usual}: an experiment trains language models and image classifiers");
         self.require(model.head() == usual, &[name, "head"], model.head(), &expected)?;
         if let Err(error) = Model::new(model.clone()) {
             return Err(match error {
@@ -122,6 +128,9 @@ impl Checker<'_> {
                 }
                 other => self.error(&[name], format!("'{name}': {other}")),
             });
+        }
+        if let Some(images) = &data.images {
+            return self.classes(name, model, images);
         }
         // Rotary positions have no end.
         if let Some(longest) = model.longest_sequence() {
@@ -153,6 +162,50 @@ impl Checker<'_> {
         )
     }
 
+    fn images(&self, images: &ImagesConfig) -> Result<(), ConfigError> {
+        if let Some(other) = self.root.other_key("data", "images") {
+            let message = format!("'data.{}' is given beside 'data.images', expected no such key", other.0);
+            return Err(ConfigError::new(other.1, message));
+        }
+        let files = !images.train.is_empty() || !images.validation.is_empty();
+        if images.set.is_some() && files {
+            let message = "both 'data.images.set' and files are given, expected one of them";
+            return Err(self.error(&["data", "images", "set"], message.into()));
+        }
+        if images.set.is_none() && (images.train.is_empty() || images.validation.is_empty()) {
+            let message = "no images: expected 'data.images.set', or files in both 'train' and 'validation'";
+            return Err(self.error(&["data", "images"], message.into()));
+        }
+        for (key, numbers, least) in [("mean", &images.mean, f64::MIN), ("std", &images.std, f64::MIN_POSITIVE)] {
+            let fits = numbers.iter().all(|&number| number.is_finite() && number >= least);
+            let expected = if key == "mean" { "numbers" } else { "numbers above 0" };
+            self.require(fits, &["data", "images", key], format!("{numbers:?}"), expected)?;
+        }
+        let share = images.crop_share;
+        self.require(
+            share > 0.0 && share <= 1.0,
+            &["data", "images", "crop_share"],
+            share,
+            "more than 0 and at most 1",
+        )?;
+        let augmentation = images.augmentation.check();
+        augmentation.map_err(|error| self.error(&["data", "images", "augmentation"], format!("'data.images': {error}")))
+    }
+
+    /// What a model says must be what the images are.
+    fn classes(&self, name: &str, model: &ModelConfig, images: &ImagesConfig) -> Result<(), ConfigError> {
+        if let Some(classes) = images.num_labels {
+            let expected = format!("{classes} (data.images.num_labels)");
+            self.require(model.num_labels() == classes, &[name, "num_labels"], model.num_labels(), &expected)?;
+        }
+        for (key, numbers) in [("mean", &images.mean), ("std", &images.std)] {
+            let expected = format!("{} numbers ({name}.num_channels), or none", model.num_channels());
+            let fits = numbers.is_empty() || numbers.len() == model.num_channels();
+            self.require(fits, &["data", "images", key], format!("{numbers:?}"), &expected)?;
+        }
+        Ok(())
+    }
+
     /// Growing only adds: no width, no depth of the large model is below the small one's.
     fn growth(&self, small: &ModelConfig, large: &ModelConfig) -> Result<(), ConfigError> {
         for (key, least, found) in [
@@ -169,6 +222,77 @@ impl Checker<'_> {
         let Err(error) = training.check() else { return Ok(()) };
         let path = [path, &[error.key]].concat();
         Err(self.error(&path, format!("'{}' is {}, expected {}", path.join("."), error.found, error.expected)))
+    }
+
+    fn tasks(&self, experiment: &Experiment) -> Result<(), ConfigError> {
+        let mut labels = HashSet::new();
+        for (index, task) in experiment.tasks.iter().enumerate() {
+            let at = |key: &'static str| ["tasks".to_owned(), index.to_string(), key.to_owned()];
+            let require = |holds: bool, key, found: String, expected: &str| {
+                let path = at(key);
+                self.require(holds, &path.each_ref().map(String::as_str), found, expected)
+            };
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
+            let label = &task.label;
+            let names = !label.is_empty() && label.len() <= 64 && label.chars().all(fits);
+            let expected = "1 to 64 letters, digits, '-', '_' or '+' (it names a directory)";
+            require(names, "label", format!("{label:?}"), expected)?;
+            require(labels.insert(label), "label", format!("{label:?}"), "every label once")?;
+            let images = task.task == TaskKind::Images;
+            let reads = experiment.large.family.reads_images();
+            let expected = if reads { "images, which the models read" } else { "a task of text, which the models read" };
+            require(images == reads, "task", format!("{:?}", task.task).to_lowercase(), expected)?;
+            for (key, files) in [("train", &task.train), ("validation", &task.validation)] {
+                require(!files.is_empty(), key, "empty".into(), "one file or more")?;
+            }
+            let mismatched = task.task == TaskKind::Mnli;
+            let given = !task.validation_mismatched.is_empty();
+            let expected = if mismatched { "one file or more" } else { "no such key: MNLI alone has it" };
+            require(given == mismatched, "validation_mismatched", format!("{:?}", task.validation_mismatched), expected)?;
+            let own = matches!(task.task, TaskKind::Texts | TaskKind::Images);
+            let keys = [
+                ("column", task.column.is_some()),
+                ("pair_column", task.pair_column.is_some()),
+                ("label_column", task.label_column.is_some()),
+                ("num_labels", task.num_labels.is_some()),
+            ];
+            for (key, given) in keys {
+                require(own || !given, key, "given".into(), "no such key: the task has its own")?;
+            }
+            let classes = task.num_labels.is_some_and(|classes| classes >= 2);
+            require(!own || classes, "num_labels", format!("{:?}", task.num_labels), "2 or more")?;
+            require(!task.seeds.is_empty(), "seeds", "empty".into(), "one seed or more")?;
+            require(!task.probes_only || !task.probes.is_empty(), "probes", "empty".into(), "one or more, as probes_only is true")?;
+            let classified = task.task.squad().is_none() && task.task != TaskKind::Stsb;
+            require(task.probes.is_empty() || classified, "probes", format!("{:?}", task.probes), "none: the task has no classes")?;
+        }
+        Ok(())
+    }
+
+    /// Every point of every row's grid can be trained.
+    fn search(&self, experiment: &Experiment) -> Result<(), ConfigError> {
+        for seed in &experiment.equal_compute_seeds {
+            let expected = format!("some of 'seeds' ({:?})", experiment.seeds);
+            let found = format!("{:?}", experiment.equal_compute_seeds);
+            self.require(experiment.seeds.contains(seed), &["equal_compute_seeds"], found, &expected)?;
+        }
+        let Some(search) = &experiment.search else { return Ok(()) };
+        let points = search.learning_rate.len().max(1) * search.warmup_steps.len().max(1);
+        self.require(points > 1, &["search"], format!("{points} point"), "a list of two values or more")?;
+        for row in &experiment.methods {
+            let mut labels = HashSet::new();
+            for candidate in experiment.candidates(row) {
+                if let Err(error) = candidate.training.check() {
+                    let message = format!(
+                        "'search' gives methods.{} a {} of {}, expected {}",
+                        row.label, error.key, error.found, error.expected
+                    );
+                    return Err(self.error(&["search", error.key], message));
+                }
+                self.require(labels.insert(candidate.label), &["search"], "a value twice", "every value once")?;
+            }
+        }
+        Ok(())
     }
 
     fn rows<D: Kernels>(&self, experiment: &Experiment, registry: &Registry<D>) -> Result<(), ConfigError> {

@@ -4,8 +4,9 @@ use super::check::check;
 use super::checkpoint;
 use super::decode::decode;
 use super::error::{ConfigError, Origin};
+use super::task;
 use super::tree::{self, Entry, Node, Table, Value};
-use super::{Experiment, MethodConfig, ROW_KEYS, TokenizerConfig};
+use super::{Experiment, ImagesConfig, MethodConfig, ROW_KEYS, TokenizerConfig};
 use crate::decimal::shorten;
 use crate::registry::Registry;
 use ligo_kernels::Kernels;
@@ -63,6 +64,11 @@ impl Experiment {
                 data.remove("tokenizer");
             }
         }
+        if self.data.images.is_some()
+            && let Some(data) = document.get_mut("data").and_then(toml::Value::as_table_mut)
+        {
+            data.retain(|key, _| key == "images");
+        }
         let rows = self.methods.iter().map(|row| row_to_toml(row, &training)).collect::<Result<Vec<_>, _>>()?;
         document.insert("methods".into(), toml::Value::Array(rows));
         toml::to_string_pretty(&document)
@@ -102,34 +108,49 @@ fn read(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Node, ConfigError> {
         std::fs::read_to_string(path).map_err(|error| ConfigError::new(&shown, format!("cannot be read: {error}")))?;
     let mut own = tree::parse(&text, &shown)?;
     let start = Origin::File { path: shown.as_str().into(), line: 1, column: 1 };
+    // What `cargo xtask data fetch` reads in the file of a data set.
+    own.remove("fetch");
     let Some(extends) = own.remove("extends") else { return Ok(Node { value: Value::Table(own), origin: start }) };
+    let bases = match extends.node.value {
+        Value::Array(bases) if !bases.is_empty() => bases,
+        value => vec![Node { value, origin: extends.node.origin }],
+    };
 
-    let Value::String(base) = &extends.node.value else {
-        let found = extends.node.describe();
+    chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let mut below = Table::default();
+    for base in &bases {
+        let base = read_base(path, base, chain)?;
+        checkpoint::make_way(&mut below, &base);
+        below.merge(base);
+    }
+    chain.pop();
+    checkpoint::make_way(&mut below, &own);
+    below.merge(own);
+    Ok(Node { value: Value::Table(below), origin: start })
+}
+
+/// The file that `base` names beside the file at `path`, with those that it extends.
+fn read_base(path: &Path, base: &Node, chain: &mut Vec<PathBuf>) -> Result<Table, ConfigError> {
+    let Value::String(name) = &base.value else {
+        let found = base.describe();
         return Err(ConfigError::new(
-            &extends.node.origin,
-            format!("'extends' is {found}, expected the path of a file"),
+            &base.origin,
+            format!("'extends' is {found}, expected the path of a file, or an array of paths"),
         ));
     };
-    let base = path.parent().unwrap_or(Path::new("")).join(base);
-    chain.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-    let target = base.canonicalize().map_err(|error| {
-        ConfigError::new(
-            &extends.node.origin,
-            format!("'extends' names {}, which cannot be read: {error}", base.display()),
-        )
+    let file = path.parent().unwrap_or(Path::new("")).join(name);
+    let target = file.canonicalize().map_err(|error| {
+        let message = format!("'extends' names {}, which cannot be read: {error}", file.display());
+        ConfigError::new(&base.origin, message)
     })?;
     if chain.contains(&target) {
-        let message = format!("'extends' goes round in a circle: {} extends this file again", base.display());
-        return Err(ConfigError::new(&extends.node.origin, message));
+        let message = format!("'extends' goes round in a circle: {} extends this file again", file.display());
+        return Err(ConfigError::new(&base.origin, message));
     }
-    let mut root = read(&base, chain)?;
-    if let Value::Table(below) = &mut root.value {
-        checkpoint::make_way(below, &own);
-        below.merge(own);
+    match read(&file, chain)?.value {
+        Value::Table(table) => Ok(table),
+        _ => Ok(Table::default()),
     }
-    root.origin = start;
-    Ok(root)
 }
 
 fn resolve<D: Kernels>(
@@ -148,19 +169,28 @@ fn resolve<D: Kernels>(
         checkpoint = checkpoint::take(table, workspace)?;
         inherit_training(table);
         fill_in(table);
+        task::fill_in(table);
     }
     let mut experiment: Experiment = decode(&root, "")?;
     experiment.name = name;
     let mut said_by = ["data", "tokenizer", "file"].as_slice();
-    if let Some(checkpoint) = &checkpoint {
+    if let Some(checkpoint) = &checkpoint
+        && !experiment.small.family.reads_images()
+    {
         experiment.data.tokenizer.file = Some(checkpoint.tokenizer());
         said_by = &["small", "checkpoint"];
     }
     experiment.checkpoint = checkpoint;
     let tokens = Tokens::of(&experiment.data.tokenizer, workspace)
         .map_err(|error| ConfigError::new(root.nearest(said_by), format!("'{}': {error}", said_by.join("."))))?;
+    if let Some(ImagesConfig { set: Some(set), num_labels, .. }) = &mut experiment.data.images {
+        num_labels.get_or_insert(set.num_labels());
+    }
     for model in [&mut experiment.small, &mut experiment.large] {
-        complete(model, &tokens, experiment.data.sequence_length);
+        match &experiment.data.images {
+            Some(images) => complete_for_images(model, images),
+            None => complete(model, &tokens, experiment.data.sequence_length),
+        }
     }
     check(&experiment, &root, registry)?;
     Ok(experiment)
@@ -237,6 +267,18 @@ fn complete(model: &mut ModelConfig, tokens: &Tokens, sequence_length: usize) {
     }
     if model.max_position_embeddings == 0 {
         model.max_position_embeddings = model.positions_for(sequence_length);
+    }
+}
+
+/// What follows for a model from the images where it was left out.
+fn complete_for_images(model: &mut ModelConfig, images: &ImagesConfig) {
+    if !model.family.reads_images() {
+        return;
+    }
+    model.num_labels = model.num_labels.or(images.num_labels);
+    if let Some(set) = images.set {
+        model.image_size.get_or_insert(set.image_size());
+        model.num_channels.get_or_insert(set.num_channels());
     }
 }
 

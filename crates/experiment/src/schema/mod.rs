@@ -8,16 +8,22 @@ mod check;
 mod checkpoint;
 mod decode;
 mod error;
+mod images;
 mod load;
 mod row;
+mod search;
+mod task;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::ConfigError;
+pub use images::{EmbeddedImages, ImagesConfig};
 pub(crate) use row::ROW_KEYS;
 pub use row::{AfterGrowth, MethodConfig, OptimiserState, StagedTraining};
+pub use search::SearchConfig;
+pub use task::{Probe, TaskConfig, TaskKind};
 
 use crate::checkpoint::SmallCheckpoint;
 use ligo_models::ModelConfig;
@@ -43,7 +49,7 @@ pub struct Experiment {
     /// Threads to compute with; all cores if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
-    /// The text.
+    /// The text, or the images.
     pub data: DataConfig,
     /// The model that is grown; of a [checkpoint](Self::checkpoint) what its `config.json` says.
     pub small: ModelConfig,
@@ -57,6 +63,12 @@ pub struct Experiment {
     pub training: TrainingConfig,
     /// How the small model is trained: in the TOML the keys that differ from `[training]`.
     pub small_training: TrainingConfig,
+    /// What every row is to find its best values of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchConfig>,
+    /// The seeds on which every row is compared with scratch that is trained anew with the row's compute; none if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub equal_compute_seeds: Vec<u64>,
     /// When and on what the validation loss is measured.
     #[serde(default)]
     pub evaluation: EvaluationConfig,
@@ -65,12 +77,18 @@ pub struct Experiment {
     pub report: ReportConfig,
     /// The rows of the table, in order.
     pub methods: Vec<MethodConfig>,
+    /// What their models are evaluated with when they are done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskConfig>,
 }
 
-/// The text, and what is predicted of it: the table `[data]`.
+/// The text, and what is predicted of it, or labelled images: the table `[data]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
+    /// Labelled images, in place of every other key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImagesConfig>,
     /// A corpus that the project can make by itself. Either this or `train` and `validation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corpus: Option<Corpus>,
@@ -83,7 +101,8 @@ pub struct DataConfig {
     /// The column that holds the text.
     #[serde(default = "default_column")]
     pub column: String,
-    /// Tokens in a training sequence.
+    /// Tokens in a training sequence; text cannot do without.
+    #[serde(default)]
     pub sequence_length: usize,
     /// What is predicted.
     #[serde(default)]
@@ -144,19 +163,74 @@ impl Default for EvaluationConfig {
 }
 
 /// How the table is made: the table `[report]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReportConfig {
     /// Evaluations in the moving mean that has to reach the target; 1 smooths nothing.
     pub smoothing: usize,
-    /// The label of the row whose final validation loss is the target; the first scratch row if left out.
+    /// The label of the row whose end is the target; the first scratch row if left out.
     pub reference: String,
+    /// What is compared.
+    pub metric: ReportMetric,
+    /// Savings are told to each of these values of the metric as well, beside those to the reference's end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<f64>,
+    /// The growth of the paper whose figures stand beside ours; BERT-Small to BERT-Base (its Table 1) or DeiT-S to DeiT-B (its
+    /// Table 2), by what is read, if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperGrowth>,
 }
 
 impl Default for ReportConfig {
     fn default() -> Self {
-        Self { smoothing: ligo_eval::DEFAULT_SMOOTHING, reference: String::new() }
+        Self {
+            smoothing: ligo_eval::DEFAULT_SMOOTHING,
+            reference: String::new(),
+            metric: ReportMetric::default(),
+            thresholds: Vec::new(),
+            paper: None,
+        }
     }
+}
+
+/// What rows are compared by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReportMetric {
+    /// The validation loss: lower is better.
+    #[default]
+    Loss,
+    /// The share of validation images whose class is found: higher is better.
+    Accuracy,
+}
+
+/// A growth that the paper reports (PAPER.md 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PaperGrowth {
+    /// Tables 1, 3 and 6.
+    BertSmallToBase,
+    /// Figure 6a: 6 to 12 layers of 768 channels.
+    BertDepth,
+    /// Figure 6b: 512 to 768 channels of 12 layers.
+    BertWidth,
+    /// Figure 7: BERT-Small after 50,000 steps, to BERT-Base.
+    BertShortSmallToBase,
+    /// Figure 2c.
+    BertBaseToLarge,
+    /// Figure 2c.
+    BertSmallToLarge,
+    /// Figure 3.
+    RobertaSmallToBase,
+    /// Figure 3.
+    Gpt2BaseToMedium,
+    /// Appendix C.5.
+    #[serde(rename = "gpt2-medium-to-1.5b")]
+    Gpt2MediumTo1_5B,
+    /// Table 2.
+    DeitSToB,
+    /// Figure 8.
+    CaitXsToS,
 }
 
 fn default_seeds() -> Vec<u64> {

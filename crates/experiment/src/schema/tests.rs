@@ -504,3 +504,75 @@ fn the_experiments_of_the_repository_load() {
         }
     }
 }
+
+const IMAGES: &str = r#"title = "Images"
+
+[data.images]
+set = "digits"
+
+[small]
+family = "vit"
+patch_size = 4
+hidden_size = 8
+num_hidden_layers = 1
+num_attention_heads = 2
+
+[large]
+family = "vit"
+patch_size = 4
+hidden_size = 16
+num_hidden_layers = 2
+num_attention_heads = 4
+
+[training]
+steps = 10
+batch_size = 2
+learning_rate = 1e-3
+
+[[methods]]
+method = "scratch"
+"#;
+
+#[test]
+fn what_does_not_go_with_images_is_refused_where_it_is_written() {
+    let model = |family: &str| format!("small.family='{family}'");
+    let cases = [
+        ("data.sequence_length=4", "'data.sequence_length' is given beside 'data.images', expected no such key"),
+        ("data.images.train=['a.parquet']", "both 'data.images.set' and files are given, expected one of them"),
+        ("data.images.crop_share=0.0", "'data.images.crop_share' is 0, expected more than 0 and at most 1"),
+        ("data.images.std=[0.0]", "'data.images.std' is [0.0], expected numbers above 0"),
+        (
+            "data.images.mean=[0.1,0.2]",
+            "'data.images.mean' is [0.1, 0.2], expected 1 numbers (small.num_channels), or none",
+        ),
+        ("data.images.augmentation.flip=2.0", "'data.images': augmentation.flip = 2, expected 0 to 1"),
+        ("small.num_labels=3", "'small.num_labels' is 3, expected 10 (data.images.num_labels)"),
+        (&model("bert"), "'small.family' is bert, expected a family that reads images: vit, deit, cait"),
+        ("search.learning_rate=[1e-3]", "'search' is 1 point, expected a list of two values or more"),
+        (
+            "search.warmup_steps=[1,11]",
+            "'search' gives methods.scratch a warmup_steps of 11, expected at most steps (10)",
+        ),
+        ("equal_compute_seeds=[7]", "'equal_compute_seeds' is [7], expected some of 'seeds' ([0])"),
+    ];
+    let mut wrong = String::new();
+    for (set, expected) in cases {
+        match load(&[("a.toml", IMAGES)], &[set]) {
+            Err(found) if found.ends_with(expected) => {}
+            other => wrong += &format!("{set}\n   found: {other:?}\nexpected: {expected}\n"),
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn a_file_may_extend_several_and_what_is_for_fetching_is_passed_over() {
+    let data =
+        "[fetch]\nrepository = 'a/b'\n[data.images]\ntrain = ['t.parquet']\nvalidation = ['v.parquet']\nnum_labels = 4";
+    let rest = IMAGES.replace("[data.images]\nset = \"digits\"\n", "");
+    let own = "extends = ['rest.toml', 'data.toml']\n[small]\nimage_size = 8\n[large]\nimage_size = 8\n";
+    let found = load(&[("own.toml", own), ("rest.toml", &rest), ("data.toml", data)], &[]).expect("it is good");
+    assert_eq!((found.title.as_str(), found.small.num_labels), ("Images", Some(4)));
+    let error = load(&[("own.toml", "extends = ['rest.toml', 3]"), ("rest.toml", &rest)], &[]).expect_err("a number");
+    assert!(error.ends_with("'extends' is 3, expected the path of a file, or an array of paths"), "{error}");
+}

@@ -1,5 +1,5 @@
 //! TOML as a tree that remembers where every key and value was written, so that merged files and `--set` still give errors
-//! with a place. Knows nothing of experiments but that `methods` is a list of labelled rows.
+//! with a place. Knows nothing of experiments but that `methods` and `tasks` are lists of labelled tables.
 
 use super::error::{ConfigError, Origin, hint};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Table {
         }
     }
 
-    /// Lays `over` on top: tables key by key, rows of `methods` by label, everything else replaced. A key that says the same
+    /// Lays `over` on top: tables key by key, those of `methods` and `tasks` by label, everything else replaced. A key that says the same
     /// thing in another way goes.
     pub(super) fn merge(&mut self, over: Table) {
         self.0.retain(|own| !over.0.iter().any(|entry| in_place_of(&entry.key, &own.key)));
@@ -72,7 +72,7 @@ impl Table {
                         own.origin = entry.origin;
                         own.node.origin = entry.node.origin;
                     }
-                    (Value::Array(under), Value::Array(over)) if own.key == "methods" => merge_rows(under, over),
+                    (Value::Array(under), Value::Array(over)) if ["methods", "tasks"].contains(&own.key.as_str()) => merge_rows(under, over),
                     (_, value) => {
                         own.node = Node { value, origin: entry.node.origin };
                         own.origin = entry.origin;
@@ -106,10 +106,10 @@ fn merge_rows(under: &mut Vec<Node>, over: Vec<Node>) {
     }
 }
 
-/// A row's label: its `label`, else its `method`.
+/// The label of a row or a task: its `label`, else its `method` or `task`.
 pub(super) fn label(row: &Node) -> Option<&str> {
     let Value::Table(table) = &row.value else { return None };
-    match &table.get("label").or_else(|| table.get("method"))?.value {
+    match &["label", "method", "task"].iter().find_map(|key| table.get(key))?.value {
         Value::String(label) => Some(label),
         _ => None,
     }
@@ -131,6 +131,14 @@ impl Node {
             }
         };
         Self { value, origin: Origin::Default }
+    }
+
+    /// The first key of the table `table` other than `key`, and where it was written; none if nobody wrote one.
+    pub(super) fn other_key(&self, table: &str, key: &str) -> Option<(&str, &Origin)> {
+        let Value::Table(root) = &self.value else { return None };
+        let Value::Table(table) = &root.get(table)?.value else { return None };
+        let other = table.0.iter().find(|entry| entry.key != key && entry.origin != Origin::Default)?;
+        Some((&other.key, &other.origin))
     }
 
     /// Follows keys, row labels and array indices as far as they go: where an error about `path` is best shown.

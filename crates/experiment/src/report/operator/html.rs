@@ -29,7 +29,7 @@ fn losses(results: &Results, figures: &Figures) -> String {
             let Some(operator) = run.operator else { continue };
             body.push_str(&format!(
                 "<tr><th scope=\"row\">{}{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                swatch(row),
+                swatch(row.role),
                 escape(&row.title),
                 run.seed,
                 number::loss(operator.before),
@@ -57,7 +57,7 @@ fn losses(results: &Results, figures: &Figures) -> String {
 
 /// A row's figures and its table of factors.
 fn factors(index: usize, operator: &Operator<'_>) -> String {
-    let name = format!("{}{}", swatch(operator.row), escape(&operator.row.title));
+    let name = format!("{}{}", swatch(operator.row.role), escape(&operator.row.title));
     let mut html = format!("<h3>{name}</h3>\n<p>{}</p>\n", text(&operator.sentence()));
     for figure in operator.figures() {
         let svg = (figure.draw)(operator, &PAGE, &format!("operator-{index}-{}", figure.name));

@@ -3,7 +3,8 @@
 use super::{COLUMNS, HOW_TO_READ, Operator, learnt, lines};
 use crate::record::Results;
 use crate::report::figures::Figures;
-use crate::report::table::markdown_escape;
+use crate::report::grid::markdown_escape;
+use crate::report::pictures::picture;
 
 /// A section for each row that learnt an operator; nothing where none did.
 pub(in crate::report) fn sections(results: &Results, figures: &Figures) -> String {
@@ -23,12 +24,8 @@ fn section(operator: &Operator<'_>) -> String {
         text.push_str(&format!("| {} |\n", cells.map(|cell| markdown_escape(&cell)).join(" | ")));
     }
     for figure in operator.figures() {
-        let file = operator.file(&figure);
-        text.push_str(&format!(
-            "\n<picture>\n  <source media=\"(prefers-color-scheme: dark)\" srcset=\"{file}-dark.svg\">\n  \
-             <img alt=\"{} of {title}\" src=\"{file}.svg\">\n</picture>\n\n{}\n",
-            figure.title, figure.caption,
-        ));
+        let alt = format!("{} of {}", figure.title, operator.row.title);
+        text.push_str(&format!("\n{}", picture(&operator.file(&figure), &alt, figure.caption)));
     }
     text
 }

@@ -1,8 +1,8 @@
-//! From `[data]` to batches: the corpus made if it is missing, the tokenizer trained or read, the text packed.
+//! Text: the corpus made if it is missing, the tokenizer trained or read, the text packed.
 
-use super::Options;
-use super::observer::Event;
 use crate::record::DataRecord;
+use crate::run::Options;
+use crate::run::observer::Event;
 use crate::schema::{Corpus as Embedded, DataConfig, Experiment, LanguageObjective};
 use anyhow::{Result, ensure};
 use ligo_data::{
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The prepared text of an experiment.
-pub(super) struct Data {
+pub(in crate::run) struct TextData {
     pub(super) record: DataRecord,
     tokenizer: Tokenizer,
     train: Arc<Corpus>,
@@ -23,7 +23,7 @@ pub(super) struct Data {
     config: DataConfig,
 }
 
-impl Data {
+impl TextData {
     /// Prepares what is not there yet; everything is kept in the data directory, named by content.
     ///
     /// # Errors
@@ -81,10 +81,10 @@ impl Data {
             vocab_size: tokenizer.vocab_size(),
             train_tokens: train.tokens(),
             validation_tokens: validation.tokens(),
+            images: None,
         };
         let data = Self { record, tokenizer, train, validation, config };
         // Text that is too short is better found now than when its turn comes.
-        data.training(&experiment.training, 0)?;
         data.validation(experiment)?;
         Ok(data)
     }
@@ -92,7 +92,7 @@ impl Data {
     /// Batches to train on, in the order that `seed` gives.
     ///
     /// # Errors
-    /// None that [`Data::prepare`] would not have reported.
+    /// None that [`TextData::prepare`] would not have reported.
     pub(super) fn training(&self, training: &TrainingConfig, seed: u64) -> Result<TrainingBatches> {
         self.batches(&self.train, training, seed).map(TrainingBatches)
     }
@@ -100,7 +100,7 @@ impl Data {
     /// The fixed validation batches, the same for every row and seed.
     ///
     /// # Errors
-    /// None that [`Data::prepare`] would not have reported.
+    /// None that [`TextData::prepare`] would not have reported.
     pub(super) fn validation(&self, experiment: &Experiment) -> Result<Vec<Batch>> {
         let batches = self.batches(&self.validation, &experiment.training, 0)?;
         let (sequences, count) = (experiment.training.micro_batch_size(), experiment.evaluation.batches);

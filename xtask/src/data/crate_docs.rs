@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Makes the corpus if it is not there, and says what it is.
-pub(crate) fn run(data: Option<PathBuf>, vocab_size: usize) -> Result<ExitCode> {
+pub(super) fn run(data: Option<PathBuf>, vocab_size: usize) -> Result<ExitCode> {
     let bars = MultiProgress::new();
     log_to_stderr("warn", &bars);
     let data = workspace::data(data);
