@@ -126,7 +126,7 @@ pub(crate) enum Command {
   cargo xtask fill-mask google-bert/bert-base-uncased \"Paris is the [MASK] of France.\"
   cargo xtask fill-mask checkpoint \"A [MASK] and a <mask>.\" --top 3 --json")]
     FillMask(FillMask),
-    /// Prepare data
+    /// Prepare or fetch data
     #[command(subcommand)]
     Data(Data),
     /// Measure speed and memory

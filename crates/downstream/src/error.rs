@@ -50,20 +50,20 @@ pub enum DownstreamError {
         expected: String,
     },
     /// The task's files, or what is in them.
-    #[error("{task}: {source}")]
+    #[error("{task}: {reason}")]
     Data {
         /// The task.
         task: String,
         /// What is wrong, with file and row.
-        source: DataError,
+        reason: Box<DataError>,
     },
     /// Predictions that the task's metric is not defined for.
-    #[error("{task}: {source}")]
+    #[error("{task}: {reason}")]
     Metric {
         /// The task.
         task: String,
         /// What is wrong.
-        source: MetricError,
+        reason: MetricError,
     },
     /// The model or its weights.
     #[error(transparent)]
@@ -82,11 +82,11 @@ impl From<InvalidTraining> for DownstreamError {
 /// For `map_err`: puts the task before what is wrong with its data.
 pub(crate) fn data_of(task: &str) -> impl Fn(DataError) -> DownstreamError {
     let task = task.to_owned();
-    move |source| DownstreamError::Data { task: task.clone(), source }
+    move |reason| DownstreamError::Data { task: task.clone(), reason: Box::new(reason) }
 }
 
 /// For `map_err`: puts the task before what a metric refuses.
 pub(crate) fn metric_of(task: &str) -> impl Fn(MetricError) -> DownstreamError {
     let task = task.to_owned();
-    move |source| DownstreamError::Metric { task: task.clone(), source }
+    move |reason| DownstreamError::Metric { task: task.clone(), reason }
 }

@@ -5,7 +5,7 @@ use crate::run::data_record;
 use crate::run::directory::Found;
 use crate::run::jobs::{Homes, Job, jobs};
 use crate::run::search::{diverges, grid, settle};
-use crate::schema::{ConfigError, Experiment};
+use crate::schema::{ConfigError, Experiment, MethodConfig};
 use anyhow::{Context, Result};
 use ligo_kernels::Kernels;
 use std::path::{Path, PathBuf};
@@ -127,14 +127,17 @@ fn state<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, results: &
         jobs.iter().try_for_each(&mut count)?;
     }
     let settled = settle(experiment, registry, &data, results)?;
-    // Every row has a run for every seed, known or not; those of the grid are counted already, the small models' among them.
-    let known = jobs(&settled.experiment, registry, &data, results, &settled.homes)?;
-    let searched = experiment.search.is_some();
-    let first = experiment.seeds.first();
-    let new = |job: &&Job<'_, D>| !(searched && Some(&job.seed) == first);
-    known.iter().filter(new).try_for_each(&mut count)?;
-    let unknown = experiment.methods.len() - settled.experiment.methods.len();
-    of += known.iter().filter(new).count() + unknown * experiment.seeds.len().saturating_sub(1);
+    // A row has a run for every seed, whether its choice is known or not; those of the grid are counted already, the small
+    // model among them.
+    let chosen = |row: &MethodConfig| settled.experiment.methods.iter().find(|known| known.label == row.label).cloned();
+    let methods = experiment.methods.iter().map(|row| chosen(row).unwrap_or_else(|| row.clone())).collect();
+    let whole = Experiment { methods, ..experiment.clone() };
+    let first = experiment.seeds.first().filter(|_| experiment.search.is_some());
+    let jobs = jobs(&whole, registry, &data, results, &settled.homes)?;
+    for job in jobs.iter().filter(|job| Some(&job.seed) != first) {
+        of += 1;
+        count(job)?;
+    }
     Ok(match (done, stale, begun) {
         (_, 1.., _) => State::Stale { stale, of },
         (0, 0, 0) => State::NotStarted,

@@ -36,6 +36,15 @@ pub(crate) fn check_shapes(small: &ModelConfig, large: &ModelConfig) -> Result<(
     if small.family != large.family {
         return wrong("family", large.family.to_string(), small.family.to_string());
     }
+    for config in [small, large] {
+        if let Some(size) = config.adapter_size {
+            return Err(GrowthError::Sizes {
+                what: "adapter_size".into(),
+                found: size.to_string(),
+                expected: "none: adapters belong to a fine-tuned model and do not grow".into(),
+            });
+        }
+    }
     for ((what, small), (_, large)) in fixed(small).into_iter().zip(fixed(large)) {
         if small != large {
             return wrong(what, large, small);
@@ -127,7 +136,8 @@ mod tests {
     #[test]
     fn a_size_that_shrinks_or_may_not_change_is_named() {
         type Change = fn(&mut ModelConfig);
-        let cases: [(Family, Change, &str); 26] = [
+        let cases: [(Family, Change, &str); 27] = [
+            (Family::Bert, |c| c.adapter_size = Some(4), "adapter_size: the large model has 4, expected none: adapters"),
             (Family::Bert, |c| c.family = Family::Gpt2, "family: the large model has gpt2, expected bert, as in"),
             (Family::Bert, |c| c.vocab_size = 7, "vocab_size: the large model has 7, expected 13, as in"),
             (Family::Bert, |c| c.max_position_embeddings = 99, "max_position_embeddings: the large model has 99"),

@@ -54,6 +54,10 @@ pub struct TrainingConfig {
     /// if left out, and never one of an operator's factors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
+    /// Stochastic depth: the probability with which the last layer's branches are left out of a sequence or an image, and those of
+    /// the layers before less often (in CaiT as often); none if left out, and never while an operator is learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_path: Option<f32>,
 }
 
 /// How the learning rate goes on after the warm-up.
@@ -117,6 +121,7 @@ impl TrainingConfig {
             eps: eps(),
             max_grad_norm: None,
             ema_decay: None,
+            drop_path: None,
         }
     }
 
@@ -159,8 +164,11 @@ impl TrainingConfig {
         if let Some(norm) = self.max_grad_norm {
             number(narrow(norm) > 0.0, "max_grad_norm", norm, "a number above 0")?;
         }
-        match self.ema_decay {
-            Some(decay) => number(decay > 0.0 && decay < 1.0, "ema_decay", decay, "above 0 and less than 1"),
+        if let Some(decay) = self.ema_decay {
+            number(decay > 0.0 && decay < 1.0, "ema_decay", decay, "above 0 and less than 1")?;
+        }
+        match self.drop_path {
+            Some(rate) => number((0.0..1.0).contains(&rate), "drop_path", rate.into(), "0 or more and less than 1"),
             None => Ok(()),
         }
     }
@@ -228,7 +236,7 @@ mod tests {
     #[test]
     fn an_impossible_value_is_refused_by_its_key() {
         let good = TrainingConfig::new(100, 12, 1e-3);
-        let cases: [(&str, TrainingConfig); 20] = [
+        let cases: [(&str, TrainingConfig); 21] = [
             ("steps", TrainingConfig { steps: 0, ..good.clone() }),
             ("batch_size", TrainingConfig { batch_size: 0, ..good.clone() }),
             ("accumulate", TrainingConfig { accumulate: 0, ..good.clone() }),
@@ -249,6 +257,7 @@ mod tests {
             ("ema_decay", TrainingConfig { ema_decay: Some(0.0), ..good.clone() }),
             ("ema_decay", TrainingConfig { ema_decay: Some(1.0), ..good.clone() }),
             ("ema_decay", TrainingConfig { ema_decay: Some(f64::NAN), ..good.clone() }),
+            ("drop_path", TrainingConfig { drop_path: Some(1.0), ..good.clone() }),
         ];
         assert_eq!(good.check(), Ok(()));
         for (key, config) in cases {

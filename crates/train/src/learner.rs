@@ -109,6 +109,7 @@ impl TrainingConfig {
             weight_decay: f64::from(operator.weight_decay),
             // An average would lag behind in the few steps that an operator has.
             ema_decay: None,
+            drop_path: None,
             ..self.clone()
         }
     }
@@ -124,6 +125,7 @@ mod tests {
             accumulate: 3,
             max_grad_norm: Some(0.5),
             ema_decay: Some(0.99),
+            drop_path: Some(0.1),
             ..TrainingConfig::new(400, 12, 1e-3)
         };
         let operator = OperatorTraining {
@@ -143,6 +145,7 @@ mod tests {
             schedule: Schedule::Constant,
             weight_decay: 0.5,
             ema_decay: None,
+            drop_path: None,
             ..weights.clone()
         };
         assert_eq!(found, expected);

@@ -17,7 +17,11 @@ pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
             run.seed.to_string(),
             from.command.clone(),
             commit(from),
-            format!("ligo {}{}", from.version, from.rustc.as_ref().map(|rustc| format!(", {rustc}")).unwrap_or_default()),
+            format!(
+                "ligo {}{}",
+                from.version,
+                from.rustc.as_ref().map(|rustc| format!(", {rustc}")).unwrap_or_default()
+            ),
             format!("{}, {}", from.machine, from.system),
             from.threads.to_string(),
             number::seconds(run.total.wall_seconds),

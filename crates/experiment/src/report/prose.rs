@@ -254,8 +254,10 @@ fn finding(row: &Row, figures: &Figures) -> String {
 pub(super) fn caption(figures: &Figures) -> String {
     let seeds = match figures.target.values.len() {
         0 | 1 => "",
-        _ => " Bold lines are means over seeds, thin ones single seeds; small rings mark where single seeds reached the targets of \
-              their own.",
+        _ => {
+            " Bold lines are means over seeds, thin ones single seeds; small rings mark where single seeds reached the targets of \
+              their own."
+        }
     };
     format!(
         "A ring marks where a row reached the target for good, the thread below it what that had cost. The frame leaves out the \

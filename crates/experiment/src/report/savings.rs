@@ -85,8 +85,7 @@ pub(super) fn saved(
     target: f64,
     reading: Reading,
 ) -> Option<Saved> {
-    let cost =
-        |axis: fn(&Evaluation) -> f64| reading.better.cost_of(&points(run, axis), target, reading.smoothing);
+    let cost = |axis: fn(&Evaluation) -> f64| reading.better.cost_of(&points(run, axis), target, reading.smoothing);
     let share = |axis: fn(&Evaluation) -> f64, accounting| {
         let comparison = Comparison::at(&points(reference, axis), target, reading.smoothing, reading.better)?;
         match comparison.saving(&points(run, axis), accounting) {

@@ -99,11 +99,13 @@ fn thresholds(figures: &Figures, row: &Row, of: &dyn Fn(&Savings) -> Value) -> V
 fn downstream(results: &Results, row: &Row) -> Value {
     let records = results.downstream.iter().filter(|record| record.label == row.label);
     let score = |record: &DownstreamRecord| {
-        let scores: Map<String, Value> = record.scores.iter().map(|(name, score)| (name.clone(), json!(score))).collect();
+        let scores: Map<String, Value> =
+            record.scores.iter().map(|(name, score)| (name.clone(), json!(score))).collect();
         json!({
             "task": record.task,
             "way": record.way,
             "seed": record.seed,
+            "tuning_seed": record.tuning_seed,
             "examples": record.examples,
             "scores": scores,
             "flops": record.cost.flops,

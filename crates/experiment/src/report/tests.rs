@@ -120,16 +120,54 @@ fn the_table_has_spreads_the_papers_figures_and_no_number_where_the_target_was_m
 #[test]
 fn tasks_stand_in_the_papers_order_with_its_averages_and_a_table_of_every_measure() {
     let table = &report(&sample::everything())["table.md"];
-    insta::assert_snapshot!(rows_below(table, "# "), @"");
-    insta::assert_snapshot!(rows_below(table, "## Every measure"), @"");
+    insta::assert_snapshot!(rows_below(table, "# "), @r"
+    | Method | FLOPs saved | Wall time saved | CoLA (accuracy) | SST-2 (accuracy) | SQuAD 1.1 (F1 / exact match) | SQuAD 2.0 (F1 / exact match) | CoLA, adapters (accuracy) | GLUE average of 2 | SQuAD average | Small model charged: FLOPs / wall time | Final validation loss | Perplexity | Steps to target | Total FLOPs | Wall time |
+    |:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+    | scratch | – | – | 62.50 ± 0.71<br>*(paper: 62.09)* | 81.50 ± 0.71<br>*(paper: 88.19)* | 71.50 ± 0.71 / 62.50 ± 0.71<br>*(paper: 86.55 / 77.31)* | 61.50 ± 0.71 / 52.50 ± 0.71<br>*(paper: 71.31 / 67.07)* | 61.50 ± 0.71<br>*(paper: 62.39)* | 72.00 ± 0.71<br>*(paper: 75.14)* | 66.50 ± 0.71 / 57.50 ± 0.71<br>*(paper: 78.79 / 72.19)* | – | 4.623 ± 0.005 | 101.9 ± 0.50 | 600 | 18.6 T | 67 s ± 1.4 s |
+    | stackbert | 46.3 ± 0.2 %<br>*(paper: 34.1 %)* | 45.6 ± 0.2 %<br>*(paper: 33.3 %)* | 65.50 ± 0.71<br>*(paper: 59.09)* | 84.50 ± 0.71<br>*(paper: 88.99)* | 74.50 ± 0.71 / 65.50 ± 0.71<br>*(paper: 86.50 / 77.42)* | 64.50 ± 0.71 / 55.50 ± 0.71<br>*(paper: 71.32 / 67.41)* | 64.50 ± 0.71<br>*(paper: 59.56)* | 75.00 ± 0.71<br>*(paper: 74.04)* | 69.50 ± 0.71 / 60.50 ± 0.71<br>*(paper: 78.91 / 72.41)* | 46.3 ± 0.2 / 45.6 ± 0.2 % | 4.553 ± 0.005 | 94.96 ± 0.47 | 419 ± 1 | 15.6 T | 57 s ± 0.9 s |
+    | late | reached with 1 of 2 seeds | reached with 1 of 2 seeds | 68.50 ± 0.71 | 87.50 ± 0.71 | 77.50 ± 0.71 / 68.50 ± 0.71 | 67.50 ± 0.71 / 58.50 ± 0.71 | 67.50 ± 0.71 | 78.00 ± 0.71 | 72.50 ± 0.71 / 63.50 ± 0.71 | reached with 1 of 2 seeds | 4.668 ± 0.083 | 106.7 ± 8.82 | reached with 1 of 2 seeds | 18.6 T | 67 s ± 1.4 s |
+    | ligo | 64.0 ± 0.4 %<br>*(paper: 44.7 %)* | 64.0 ± 0.6 %<br>*(paper: 40.7 %)* | 71.50 ± 0.71<br>*(paper: 62.09)* | 90.50 ± 0.71<br>*(paper: 88.42)* | 80.50 ± 0.71 / 71.50 ± 0.71<br>*(paper: 86.28 / 77.45)* | 70.50 ± 0.71 / 61.50 ± 0.71<br>*(paper: 71.24 / 67.17)* | 70.50 ± 0.71<br>*(paper: 63.05)* | 81.00 ± 0.71<br>*(paper: 75.25)* | 75.50 ± 0.71 / 66.50 ± 0.71<br>*(paper: 78.76 / 72.31)* | 41.5 ± 0.4 / 32.7 ± 1.2 % | 4.473 ± 0.005 | 87.66 ± 0.43 | 213 ± 3 | 19.9 T | 72 s ± 1.4 s |
+    ");
+    insta::assert_snapshot!(rows_below(table, "## Every measure"), @r"
+    | Method | CoLA: accuracy | CoLA: Matthews | SST-2: accuracy | SQuAD 1.1: F1 | SQuAD 1.1: exact match | SQuAD 2.0: F1 | SQuAD 2.0: exact match | CoLA, adapters: accuracy | CoLA, adapters: Matthews |
+    |:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+    | scratch | 62.50 ± 0.71 | 11.50 ± 0.71 | 81.50 ± 0.71 | 71.50 ± 0.71 | 62.50 ± 0.71 | 61.50 ± 0.71 | 52.50 ± 0.71 | 61.50 ± 0.71 | 9.50 ± 0.71 |
+    | stackbert | 65.50 ± 0.71 | 14.50 ± 0.71 | 84.50 ± 0.71 | 74.50 ± 0.71 | 65.50 ± 0.71 | 64.50 ± 0.71 | 55.50 ± 0.71 | 64.50 ± 0.71 | 12.50 ± 0.71 |
+    | late | 68.50 ± 0.71 | 17.50 ± 0.71 | 87.50 ± 0.71 | 77.50 ± 0.71 | 68.50 ± 0.71 | 67.50 ± 0.71 | 58.50 ± 0.71 | 67.50 ± 0.71 | 15.50 ± 0.71 |
+    | ligo | 71.50 ± 0.71 | 20.50 ± 0.71 | 90.50 ± 0.71 | 80.50 ± 0.71 | 71.50 ± 0.71 | 70.50 ± 0.71 | 61.50 ± 0.71 | 70.50 ± 0.71 | 18.50 ± 0.71 |
+    ");
 }
 
 #[test]
 fn thresholds_the_search_and_equal_compute_have_tables_of_their_own() {
     let table = &report(&sample::everything())["table.md"];
-    insta::assert_snapshot!(rows_below(table, "## Other targets"), @"");
-    insta::assert_snapshot!(rows_below(table, "## The search"), @"");
-    insta::assert_snapshot!(rows_below(table, "## At equal compute"), @"");
+    insta::assert_snapshot!(rows_below(table, "## Other targets"), @r"
+    | Method | Target | FLOPs until then | FLOPs saved | Wall time saved | Small model charged: FLOPs / wall time |
+    |:---|---:|---:|---:|---:|---:|
+    | scratch | 4.800 | 9.93 T ± 174 G | – | – | – |
+    | stackbert | 4.800 | 6.56 T ± 53.0 G | 33.9 ± 0.6 % | 32.6 ± 1.3 % | 33.9 ± 0.6 / 32.6 ± 1.3 % |
+    | late | 4.800 | 10.5 T ± 2.07 T | −5.2 ± 19.0 % | −5.2 ± 19.0 % | −47.5 ± 18.3 / −63.9 ± 16.8 % |
+    | ligo | 4.800 | 2.95 T ± 55.6 G | 70.3 ± 0.0 % | 70.2 ± 0.2 % | 28.0 ± 0.7 / 11.5 ± 2.5 % |
+    | scratch | 4.550 | not reached | – | – | – |
+    | stackbert | 4.550 | not reached | – | – | – |
+    | late | 4.550 | not reached | – | – | – |
+    | ligo | 4.550 | 9.97 T ± 50.6 G | scratch does not reach it | – | – |
+    ");
+    insta::assert_snapshot!(rows_below(table, "## The search"), @r"
+    | Method | rate 5e-4 | rate 1e-3 |
+    |:---|---:|---:|
+    | scratch | 4.620 | **4.600** |
+    | stackbert | 4.590 | **4.570** |
+    | late | **4.560** | diverged |
+    | ligo | 4.530 | **4.510** |
+    ");
+    insta::assert_snapshot!(rows_below(table, "## At equal compute"), @r"
+    | Method | FLOPs | Steps of scratch for them | Its final loss | That of scratch, schedule fully decayed | Difference |
+    |:---|---:|---:|---:|---:|---:|
+    | stackbert | 19.6 T | 610 | 4.575 ± 0.007 | 4.550 | +0.025 ± 0.007 |
+    | late | 20.6 T | 620 | 4.545 ± 0.007 | 4.550 | −0.005 ± 0.007 |
+    | ligo | 21.6 T | 630 | 4.515 ± 0.007 | 4.550 | −0.035 ± 0.007 |
+    ");
     for sentence in [
         "Every row was searched over the same grid, on seed 0; what ended best was chosen and run on seed 1 as well.",
         "Here scratch was trained anew with all the compute that a row took",
@@ -151,8 +189,23 @@ fn every_run_tells_where_it_comes_from() {
 fn images_are_compared_by_their_accuracy_which_is_better_the_higher() {
     let results = sample::images();
     let files = report(&results);
-    insta::assert_snapshot!(rows_below(&files["table.md"], "# "), @"");
-    insta::assert_snapshot!(terminal_table(&results).unwrap(), @"");
+    insta::assert_snapshot!(rows_below(&files["table.md"], "# "), @r"
+    | Method | FLOPs saved | Wall time saved | Validation accuracy | Small model charged: FLOPs / wall time | Final validation loss | Steps to target | Total FLOPs | Wall time |
+    |:---|---:|---:|---:|---:|---:|---:|---:|---:|
+    | scratch | – | – | 48.83 ± 0.25 %<br>*(paper, ImageNet: 81.10 %)* | – | 4.623 ± 0.005 | 600 | 18.6 T | 67 s ± 1.4 s |
+    | bert2bert | 49.0 ± 0.5 %<br>*(paper: 40.8 %)* | 49.0 ± 0.5 %<br>*(paper: 37.0 %)* | 53.32 ± 0.25 %<br>*(paper, ImageNet: 81.59 %)* | 26.4 ± 0.5 / 17.6 ± 0.1 % | 4.534 ± 0.005 | 306 ± 3 | 18.6 T | 67 s ± 1.4 s |
+    | never | not reached | not reached | 33.92 ± 0.22 % | not reached | 4.933 ± 0.005 | not reached | 9.30 T | 33 s ± 0.7 s |
+    | ligo | 64.0 ± 0.4 %<br>*(paper: 55.4 %)* | 64.0 ± 0.6 %<br>*(paper: 52.0 %)* | 56.29 ± 0.24 %<br>*(paper, ImageNet: 81.71 %)* | 41.5 ± 0.4 / 32.7 ± 1.2 % | 4.473 ± 0.005 | 213 ± 3 | 19.9 T | 72 s ± 1.4 s |
+    ");
+    insta::assert_snapshot!(terminal_table(&results).unwrap(), @r"
+    method       FLOPs saved     time saved         accuracy   steps to target
+    scratch                –              –   48.83 ± 0.25 %               600
+    bert2bert   49.0 ± 0.5 %   49.0 ± 0.5 %   53.32 ± 0.25 %           306 ± 3
+    never        not reached    not reached   33.92 ± 0.22 %       not reached
+    ligo        64.0 ± 0.4 %   64.0 ± 0.6 %   56.29 ± 0.24 %           213 ± 3
+
+    Target: the validation accuracy that scratch ended with, 48.67 ± 0.24 % (the mean of its last 3 measurements); each seed has its own target.
+    ");
     let table = &files["table.md"];
     assert!(table.contains("on the images digits (1,437 to train on, 10 classes)."), "{table}");
     assert!(table.contains("for 600 steps of 16 images, each"), "{table}");
@@ -192,7 +245,16 @@ fn comparison(change: impl Fn(&mut Results)) -> anyhow::Result<(String, HashMap<
 #[test]
 fn experiments_on_the_same_data_are_held_against_the_first_ones_reference_seed_by_seed() {
     let (text, files) = comparison(|_| {}).unwrap();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    Experiment: method                 FLOPs saved             Wall time saved   FLOPs saved against scratch of sample   Wall time saved against scratch of sample   Final validation loss   Total FLOPs      Wall time
+    sample: scratch                              –                           –                                       –                                           –           4.623 ± 0.005        18.6 T   67 s ± 1.4 s
+    sample: ligo                      64.0 ± 0.4 %                64.0 ± 0.6 %                            64.0 ± 0.4 %                                64.0 ± 0.6 %           4.473 ± 0.005        19.9 T   72 s ± 1.4 s
+    sample: late <&>     reached with 1 of 2 seeds   reached with 1 of 2 seeds               reached with 1 of 2 seeds                   reached with 1 of 2 seeds           4.668 ± 0.083        18.6 T   67 s ± 1.4 s
+    sample: never                      not reached                 not reached                             not reached                                 not reached           4.933 ± 0.005        9.30 T   33 s ± 0.7 s
+    other: scratch                               –                           –                                   0.0 %                                       0.0 %           4.630 ± 0.005        18.6 T   69 s ± 1.4 s
+    other: stacked                    46.1 ± 0.1 %                45.9 ± 0.3 %                                  46.2 %                                      45.7 %           4.560 ± 0.005        15.6 T   58 s ± 0.9 s
+    other: ligo                       64.4 ± 0.0 %                64.5 ± 0.1 %                                  64.3 %                                      64.4 %           4.480 ± 0.005        19.9 T   74 s ± 1.4 s
+    ");
     assert!(files["table.md"].contains("other trained the same large model on the same data as sample"));
     tags(&files["report.html"], &["meta", "link"]);
     for name in ["loss-flops.svg", "loss-flops-dark.svg", "loss-wall.svg", "loss-wall-dark.svg"] {
@@ -212,7 +274,10 @@ fn experiments_on_other_data_are_held_against_their_own_reference_alone() {
 fn what_cannot_be_compared_is_refused() {
     let of_accuracy = |other: &mut Results| other.experiment.report.metric = crate::schema::ReportMetric::Accuracy;
     for (found, expected) in [
-        (comparison(of_accuracy), "other: report.metric is accuracy, expected loss as in sample: they cannot be compared"),
+        (
+            comparison(of_accuracy),
+            "other: report.metric is accuracy, expected loss as in sample: they cannot be compared",
+        ),
         (
             comparison(|other| other.experiment.name = "sample".into()),
             "sample: named twice, expected different experiments",

@@ -49,9 +49,5 @@ fn cells_of(row: &Row, savings: &Savings, figures: &Figures) -> [String; 4] {
 /// How the table is read.
 pub(super) fn how_to_read(results: &Results, figures: &Figures) -> String {
     let small = if results.experiment.checkpoint.is_some() { "" } else { "; the last column charges the small model" };
-    format!(
-        "The same savings to a fixed {} in place of {}'s end{small}.",
-        figures.measure.name(),
-        figures.reference
-    )
+    format!("The same savings to a fixed {} in place of {}'s end{small}.", figures.measure.name(), figures.reference)
 }

@@ -151,7 +151,8 @@ impl<D: Kernels> StageRun<'_, D> {
             None => None,
         };
         let flops = cost::train_step(experiment, self.job.training, model.config());
-        let mut objective = ModelTraining::new(model, parameters, charge, teacher)?;
+        let drop_path = self.job.training.drop_path.unwrap_or(0.0);
+        let mut objective = ModelTraining::new(model, parameters, charge, teacher)?.dropping_paths(drop_path)?;
         let plan = Steps {
             config: self.job.training.clone(),
             from,

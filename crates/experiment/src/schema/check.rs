@@ -81,6 +81,10 @@ impl Checker<'_> {
         if let Some(images) = &data.images {
             return self.images(images);
         }
+        // serde cannot know that images do without.
+        if !self.root.says("data", "sequence_length") {
+            return Err(self.error(&["data"], "missing key 'data.sequence_length'".into()));
+        }
         let files = !data.train.is_empty() || !data.validation.is_empty();
         if data.corpus.is_some() && files {
             let message = "both 'data.corpus' and files are given, expected one of them";

@@ -141,6 +141,12 @@ impl Node {
         Some((&other.key, &other.origin))
     }
 
+    /// Whether the table `table` has `key`.
+    pub(super) fn says(&self, table: &str, key: &str) -> bool {
+        let Value::Table(root) = &self.value else { return false };
+        matches!(root.get(table), Some(Node { value: Value::Table(table), .. }) if table.get(key).is_some())
+    }
+
     /// Follows keys, row labels and array indices as far as they go: where an error about `path` is best shown.
     pub(super) fn nearest(&self, path: &[&str]) -> &Origin {
         let Some((first, rest)) = path.split_first() else { return &self.origin };

@@ -251,7 +251,12 @@ fn what_the_hub_refuses_is_told_with_what_to_do() {
             &["train-0.parquet is gated: accept its conditions at ", "/datasets/owner/name; ", "HF_TOKEN"],
         ),
         (gated(), same, Some("hf_bad"), &["the token that was sent is not let in: accept its conditions at "]),
-        (status(503), same, None, &["cannot be reached (the Hub answers with status 503), and found nothing that was fetched in "]),
+        (
+            status(503),
+            same,
+            None,
+            &["cannot be reached (the Hub answers with status 503), and found nothing that was fetched in "],
+        ),
         (status(200), same, None, &["expected the answer of a Hub"]),
     ];
     for (behaviour, change, token, expected) in cases {

@@ -16,12 +16,7 @@ pub(super) fn chart(compared: &[Compared<'_>], axis: Axis) -> Chart {
         value: measure.plotted(value),
         label: format!("target of {} {}", first.name(), measure.show(value)),
     });
-    let methods = baselines(compared);
     let of_row = |one: &Compared<'_>, row: &Row| {
-        let role = match row.role {
-            Role::Baseline(_) => Role::Baseline(methods.iter().position(|method| *method == row.method).unwrap_or(0)),
-            role => role,
-        };
         let reached = target.as_ref().and_then(|_| {
             let savings = one.against(first, row);
             match axis {
@@ -34,7 +29,7 @@ pub(super) fn chart(compared: &[Compared<'_>], axis: Axis) -> Chart {
         Line {
             label: format!("{}: {}", one.name(), row.label),
             note: format!("ended with {ended}"),
-            role,
+            role: role(compared, row),
             reached: reached.filter(|_| !itself),
             crossings: Vec::new(),
             ..line(row, &one.figures, axis)
@@ -42,6 +37,16 @@ pub(super) fn chart(compared: &[Compared<'_>], axis: Axis) -> Chart {
     };
     let lines = compared.iter().flat_map(|one| one.figures.rows.iter().map(move |row| (one, row)));
     Chart::of(measure, axis, lines.map(|(one, row)| of_row(one, row)).collect(), target, None)
+}
+
+/// What a row is, such that a method has one colour in all experiments.
+pub(super) fn role(compared: &[Compared<'_>], row: &Row) -> Role {
+    match row.role {
+        Role::Baseline(own) => {
+            Role::Baseline(baselines(compared).iter().position(|method| *method == row.method).unwrap_or(own))
+        }
+        role => role,
+    }
 }
 
 /// The methods that have a colour of their own, in the order in which they come.
@@ -61,5 +66,7 @@ pub(super) fn caption(chart: &Chart) -> String {
         Some(_) => " A ring marks where a row reached the target for good.",
         None => "",
     };
-    format!("Every row of every experiment; rows of one method share a colour.{rings} The frame leaves out the steep first steps.")
+    format!(
+        "Every row of every experiment; rows of one method share a colour.{rings} The frame leaves out the steep first steps."
+    )
 }

@@ -36,8 +36,11 @@ impl Compared<'_> {
     fn against(&self, first: &Compared<'_>, row: &Row) -> Savings {
         let shared = |run: &&RunRecord| run.label == row.label && first.has_reference(run.seed);
         let runs: Vec<&RunRecord> = self.results.methods.iter().filter(shared).collect();
-        let reference =
-            Reference { curves: &first.figures.curves, label: &first.figures.reference, reading: first.figures.reading };
+        let reference = Reference {
+            curves: &first.figures.curves,
+            label: &first.figures.reference,
+            reading: first.figures.reading,
+        };
         savings(&runs, &self.figures.curves, reference, None)
     }
 
@@ -91,8 +94,8 @@ fn compared(all: &[Results]) -> Result<Vec<Compared<'_>>> {
     let of_one = |results| {
         let figures = Figures::new(results, &metrics::frame(results)?)
             .with_context(|| format!("{}: the report's figures", results.experiment.name))?;
-        let alike = results.data.fingerprint == first.data.fingerprint
-            && results.experiment.large == first.experiment.large;
+        let alike =
+            results.data.fingerprint == first.data.fingerprint && results.experiment.large == first.experiment.large;
         Ok(Compared { results, figures, alike })
     };
     all.iter().map(of_one).collect()
@@ -131,10 +134,9 @@ fn markdown(compared: &[Compared<'_>], charts: &[Chart]) -> String {
 }
 
 fn page(compared: &[Compared<'_>], charts: &[Chart]) -> String {
-    let lead: String =
-        experiments(compared).iter().map(|paragraph| format!("<p>{}</p>\n", text(paragraph))).collect();
-    let rows = grid(&table::grid(compared))
-        + &format!("<p class=\"note\">{}</p>\n", text(&table::how_to_read(compared)));
+    let lead: String = experiments(compared).iter().map(|paragraph| format!("<p>{}</p>\n", text(paragraph))).collect();
+    let rows =
+        grid(&table::grid(compared)) + &format!("<p class=\"note\">{}</p>\n", text(&table::how_to_read(compared)));
     let curves: String = charts
         .iter()
         .map(|chart| {

@@ -1,6 +1,7 @@
 //! The rows of all experiments in one table.
 
 use super::Compared;
+use super::lines::role;
 use crate::report::figures::Row;
 use crate::report::grid::{Cell, Contents, Grid, Line};
 use crate::report::savings::Savings;
@@ -32,7 +33,7 @@ pub(super) fn grid(compared: &[Compared<'_>]) -> Grid {
         cells.push(row.flops.show(number::si));
         cells.push(row.wall_seconds.show(number::seconds));
         Line {
-            role: Some(row.role),
+            role: Some(role(compared, row)),
             title: format!("{}: {}", one.name(), row.title),
             cells: cells.into_iter().map(Cell::plain).collect(),
         }
@@ -72,7 +73,11 @@ pub(super) fn how_to_read(compared: &[Compared<'_>]) -> String {
     let first = &compared[0];
     let mut sentences = vec![format!(
         "Saved is against the experiment's own reference ({}), until its final {}, the small model given.",
-        compared.iter().map(|one| format!("{} of {}", one.figures.reference, one.name())).collect::<Vec<_>>().join(", "),
+        compared
+            .iter()
+            .map(|one| format!("{} of {}", one.figures.reference, one.name()))
+            .collect::<Vec<_>>()
+            .join(", "),
         first.figures.measure.short(),
     )];
     let names = |alike: bool| {
@@ -99,12 +104,13 @@ pub(super) fn how_to_read(compared: &[Compared<'_>]) -> String {
         (from.machine.clone(), from.threads)
     };
     if compared.iter().any(|one| machine(one) != machine(first)) {
-        sentences.push("They ran on different machines or with different numbers of threads: times do not compare.".into());
+        sentences
+            .push("They ran on different machines or with different numbers of threads: times do not compare.".into());
     }
     sentences.join(" ")
 }
 
-/// The lines for a terminal: fewer columns.
+/// The lines for a terminal, headings first.
 pub(super) fn terminal(compared: &[Compared<'_>]) -> Vec<Vec<String>> {
     let grid = grid(compared);
     let lines = grid.lines.iter().map(|line| {

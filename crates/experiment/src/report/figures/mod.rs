@@ -11,6 +11,7 @@ use super::measure::Measure;
 use super::number;
 use super::savings::{Reading, Savings, target};
 use crate::record::Results;
+use crate::schema::ReportMetric;
 use anyhow::Result;
 use ligo_eval::Stats;
 use polars::prelude::DataFrame;
@@ -117,9 +118,9 @@ impl Spread {
 impl Row {
     /// What it ended with, of what is compared.
     pub(super) fn metric(&self, measure: Measure) -> &Spread {
-        match measure.column() {
-            "validation_accuracy" => &self.accuracy,
-            _ => &self.loss,
+        match measure.0 {
+            ReportMetric::Accuracy => &self.accuracy,
+            ReportMetric::Loss => &self.loss,
         }
     }
 }

@@ -64,7 +64,8 @@ pub(super) fn paper(results: &Results) -> String {
 }
 
 pub(super) fn resolved(toml: &str) -> String {
-    let file = format!("<pre tabindex=\"0\" aria-label=\"Resolved experiment file\"><code>{}</code></pre>\n", escape(toml));
+    let file =
+        format!("<pre tabindex=\"0\" aria-label=\"Resolved experiment file\"><code>{}</code></pre>\n", escape(toml));
     "<p>The experiment file with everything filled in that it leaves out. Run on the same machine with the same number of \
      threads, it gives the same losses, bit for bit.</p>\n"
         .to_owned()

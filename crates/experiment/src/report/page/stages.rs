@@ -63,4 +63,3 @@ fn stages(title: &str, swatch: &str, summary: &str, runs: &[&RunRecord]) -> Stri
     body.push_str("</tbody>\n");
     body
 }
-

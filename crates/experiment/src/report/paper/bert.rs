@@ -9,24 +9,14 @@ pub(super) const GLUE: [&str; 7] = ["sst2", "mnli", "mrpc", "cola", "qnli", "qqp
 pub(super) const SQUAD: [&str; 2] = ["squad1", "squad2"];
 
 /// A row of Table 1: GLUE, then F1 and exact match of both SQuADs.
-const fn row(
-    method: &'static str,
-    savings: Option<(f64, f64)>,
-    glue: [f64; 7],
-    squad: [(f64, f64); 2],
-) -> PaperRow {
+const fn row(method: &'static str, savings: Option<(f64, f64)>, glue: [f64; 7], squad: [(f64, f64); 2]) -> PaperRow {
     PaperRow { method, savings, glue, squad, averages: None, transfer: [0.0; 6] }
 }
 
 /// Table 1.
 pub(super) const TABLE_1: [PaperRow; 6] = [
-    row(
-        "scratch",
-        None,
-        [88.19, 78.43, 85.78, 62.09, 87.06, 87.18, 86.99],
-        [(86.55, 77.31), (71.31, 67.07)],
-    )
-    .averaging(82.25, (78.79, 72.19)),
+    row("scratch", None, [88.19, 78.43, 85.78, 62.09, 87.06, 87.18, 86.99], [(86.55, 77.31), (71.31, 67.07)])
+        .averaging(82.25, (78.79, 72.19)),
     row(
         "stackbert",
         Some((0.341, 0.333)),

@@ -35,13 +35,31 @@ impl Column<'_> {
         if self.task.group == Group::Squad { 2 } else { 1 }
     }
 
-    /// A measure over the seeds of a row.
-    fn scores(&self, results: &Results, row: &Row, measure: &str) -> Spread {
-        let of_seed = |seed: &u64| {
-            let record = results.downstream.iter().find(|record| self.holds(record, row, *seed))?;
-            record.scores.iter().find(|(name, _)| name == measure).map(|(_, score)| *score)
+    /// The seeds with which a row was trained and tuned on the task; a seed that was not tuned has no second one.
+    fn repeats(&self, results: &Results, row: &Row) -> Vec<(u64, Option<u64>)> {
+        let tuned = |seed: u64| {
+            let records = results.downstream.iter().filter(move |record| self.holds(record, row, seed));
+            let mut seeds: Vec<Option<u64>> = records.map(|record| Some(record.tuning_seed)).collect();
+            if seeds.is_empty() {
+                seeds.push(None);
+            }
+            seeds.into_iter().map(move |tuning| (seed, tuning))
         };
-        Spread::of(row.seeds.iter().map(of_seed).collect())
+        row.seeds.iter().flat_map(|&seed| tuned(seed)).collect()
+    }
+
+    /// A measure of one training and tuning.
+    fn score(&self, results: &Results, row: &Row, repeat: (u64, Option<u64>), measure: &str) -> Option<f64> {
+        let of_repeat =
+            |record: &&DownstreamRecord| self.holds(record, row, repeat.0) && Some(record.tuning_seed) == repeat.1;
+        let record = results.downstream.iter().find(of_repeat)?;
+        record.scores.iter().find(|(name, _)| name == measure).map(|(_, score)| *score)
+    }
+
+    /// A measure over all seeds of a row.
+    fn scores(&self, results: &Results, row: &Row, measure: &str) -> Spread {
+        let repeats = self.repeats(results, row);
+        Spread::of(repeats.into_iter().map(|repeat| self.score(results, row, repeat, measure)).collect())
     }
 
     fn holds(&self, record: &DownstreamRecord, row: &Row, seed: u64) -> bool {
@@ -74,7 +92,10 @@ pub(super) fn main_columns(results: &Results, figures: &Figures) -> Vec<(String,
             let cell = |row: &Row| {
                 let scores = measures.iter().map(|measure| column.scores(results, row, measure)).collect::<Vec<_>>();
                 let tuning = tuning(results, row, column.way);
-                Cell::beside(show(&scores), tuning.and_then(|tuning| beside.score(&row.method, column.task.key, tuning)))
+                Cell::beside(
+                    show(&scores),
+                    tuning.and_then(|tuning| beside.score(&row.method, column.task.key, tuning)),
+                )
             };
             (column.heading(), of_rows(&cell))
         })
@@ -110,15 +131,13 @@ pub(super) fn main_columns(results: &Results, figures: &Figures) -> Vec<(String,
 
 /// The mean over tasks, seed by seed, of the so many-th measure of each.
 fn average(results: &Results, row: &Row, columns: &[&Column<'_>], measure: usize) -> Spread {
-    let scores: Vec<Spread> = columns
-        .iter()
-        .map(|column| column.measures.get(measure).map(|name| column.scores(results, row, name)).unwrap_or_default())
-        .collect();
-    let of_seed = |seed: usize| {
-        let of_tasks: Option<Vec<f64>> = scores.iter().map(|scores| scores.values.get(seed).copied().flatten()).collect();
-        of_tasks.map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
+    let Some(first) = columns.first() else { return Spread::default() };
+    let of_repeat = |repeat: (u64, Option<u64>)| {
+        let score = |column: &&Column<'_>| column.score(results, row, repeat, column.measures.get(measure)?);
+        let scores: Option<Vec<f64>> = columns.iter().map(score).collect();
+        scores.map(|scores| scores.iter().sum::<f64>() / scores.len() as f64)
     };
-    Spread::of((0..row.seeds.len()).map(of_seed).collect())
+    Spread::of(first.repeats(results, row).into_iter().map(of_repeat).collect())
 }
 
 /// What of the paper a way of measuring stands beside.
@@ -147,7 +166,8 @@ pub(super) fn every_measure(results: &Results, figures: &Figures) -> Option<Grid
     }
     let headings = measures.iter().map(|(column, measure)| format!("{}: {}", column.name(), names::measure(measure)));
     let cells = |row: &Row| {
-        let score = |(column, measure): &(&Column<'_>, &str)| Cell::plain(show(&[column.scores(results, row, measure)]));
+        let score =
+            |(column, measure): &(&Column<'_>, &str)| Cell::plain(show(&[column.scores(results, row, measure)]));
         measures.iter().map(score).collect()
     };
     Some(Grid {
@@ -166,7 +186,8 @@ pub(super) fn how_to_read(results: &Results) -> Option<String> {
     }
     let mut sentences = vec![
         "Scores on tasks are in percent, of the finished models, on each task's own validation set; as in the paper every \
-         task of GLUE shows its accuracy, and a table below has all measures."
+         task of GLUE shows its accuracy, and a table below has all measures. Their spread is over the seeds of training and of \
+         tuning together."
             .to_owned(),
     ];
     if columns.iter().filter(|column| column.task.group == Group::Glue).count() > 1 {

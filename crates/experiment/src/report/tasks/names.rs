@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn measures_and_ways_read_like_words() {
-        assert_eq!(["matthews", "f1", "exact_match", "accuracy"].map(measure), ["Matthews", "F1", "exact match", "accuracy"]);
+        assert_eq!(
+            ["matthews", "f1", "exact_match", "accuracy"].map(measure),
+            ["Matthews", "F1", "exact match", "accuracy"]
+        );
         assert_eq!(with_way("Cars", "linear-probe"), "Cars, linear probe");
         assert_eq!(with_way("Cars", "full"), "Cars");
     }
