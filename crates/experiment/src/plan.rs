@@ -8,6 +8,7 @@ use crate::checkpoint::SmallCheckpoint;
 use crate::cost;
 use crate::registry::{Registry, find};
 use crate::run::directory::RunDirectory;
+use crate::run::equal_compute::{scratch_for, steps_for};
 use crate::run::jobs::SMALL;
 use crate::schema::{Experiment, MethodConfig, OptimiserState};
 use crate::strategies;
@@ -17,7 +18,7 @@ use ligo_growth::{Action, Recipe, Stage, Start, Training};
 use ligo_kernels::{GradTape, Kernels, gradients_for};
 use ligo_models::{Batch, Images, Inputs, Mode, Model, ModelConfig, Targets, Tokens};
 use ligo_train::{Cost, TrainingConfig};
-use paper::PaperSteps;
+pub use paper::PaperSteps;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -185,28 +186,19 @@ fn recipe<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, row: &Met
     Ok(strategies::recipe(experiment, row, method)?)
 }
 
-/// Scratch with the compute of each row, to a hundredth of its own, on the seeds that ask for it. Rows that cost the same share a run.
+/// Scratch with the compute of each row, on the seeds that ask for it. Rows that cost the same share a run.
 fn equal_compute<D: Kernels>(
     experiment: &Experiment,
     registry: &Registry<D>,
     methods: &[PlannedRun],
 ) -> Result<Vec<PlannedRun>> {
     let times = experiment.equal_compute_seeds.len();
-    let is_reference = |label: &str| label == experiment.report.reference;
-    let (Some(row), Some(planned_row)) = (
-        experiment.methods.iter().find(|row| is_reference(&row.label)),
-        methods.iter().find(|run| is_reference(&run.label)),
-    ) else {
-        return Ok(Vec::new());
-    };
-    let whole = planned_row.flops();
-    let hundredths: BTreeSet<u64> = methods.iter().map(|run| (100.0 * run.flops() / whole).round() as u64).collect();
-    let runs = hundredths.into_iter().filter(|&share| times > 0 && share != 100).map(|share| {
-        let steps = ((share as f64 / 100.0 * row.training.steps as f64).round() as u64).max(1);
-        let mut scratch = row.clone();
-        scratch.label = format!("{}@{steps}-steps", row.label);
-        scratch.training.steps = steps;
-        scratch.training.warmup_steps = row.training.warmup_steps.min(steps);
+    let reference = experiment.methods.iter().find(|row| row.label == experiment.report.reference);
+    let Some(reference) = reference.filter(|_| times > 0) else { return Ok(Vec::new()) };
+    let steps: BTreeSet<u64> = methods.iter().map(|run| steps_for(experiment, reference, run.flops())).collect();
+    let others = steps.into_iter().filter(|&steps| steps != reference.training.steps);
+    let runs = others.map(|steps| {
+        let scratch = scratch_for(reference, steps);
         planned(experiment, &scratch, &recipe(experiment, registry, &scratch)?, times)
     });
     runs.collect()

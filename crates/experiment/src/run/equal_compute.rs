@@ -18,7 +18,7 @@ use std::path::Path;
 const ROUNDED_TO: u64 = 100;
 
 /// The reference trained for `steps`, under a label that no file can give; itself if it is trained for as many.
-fn scratch_for(reference: &MethodConfig, steps: u64) -> MethodConfig {
+pub(crate) fn scratch_for(reference: &MethodConfig, steps: u64) -> MethodConfig {
     if steps == reference.training.steps {
         return reference.clone();
     }
@@ -30,7 +30,7 @@ fn scratch_for(reference: &MethodConfig, steps: u64) -> MethodConfig {
 }
 
 /// The steps of the reference that `flops` pay for.
-fn steps_for(experiment: &Experiment, reference: &MethodConfig, flops: f64) -> u64 {
+pub(crate) fn steps_for(experiment: &Experiment, reference: &MethodConfig, flops: f64) -> u64 {
     let step = cost::train_step(experiment, &reference.training, &experiment.large);
     let unit = (reference.training.steps / ROUNDED_TO).max(1);
     ((flops / step / unit as f64).round() as u64 * unit).max(1)

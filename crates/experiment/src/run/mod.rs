@@ -3,7 +3,7 @@
 
 mod data;
 pub(crate) mod directory;
-mod equal_compute;
+pub(crate) mod equal_compute;
 mod execute;
 pub(crate) mod jobs;
 mod lock;

@@ -96,7 +96,7 @@ fn every_mistake_names_file_line_column_key_what_was_found_and_what_was_expected
             "sequence_length = 99999999999999999999",
             "a.toml:6:19: the integer 99999999999999999999 is out of range",
         ),
-        ("sequence_length = 16\n", "", "a.toml:4:1: missing key 'data.sequence_length'"),
+        ("sequence_length = 16\n", "", "a.toml:4:2: missing key 'data.sequence_length'"),
         (
             "corpus = \"crate-docs\"",
             "corpus = \"crate-dogs\"",
