@@ -137,7 +137,11 @@ mod tests {
     fn a_size_that_shrinks_or_may_not_change_is_named() {
         type Change = fn(&mut ModelConfig);
         let cases: [(Family, Change, &str); 27] = [
-            (Family::Bert, |c| c.adapter_size = Some(4), "adapter_size: the large model has 4, expected none: adapters"),
+            (
+                Family::Bert,
+                |c| c.adapter_size = Some(4),
+                "adapter_size: the large model has 4, expected none: adapters",
+            ),
             (Family::Bert, |c| c.family = Family::Gpt2, "family: the large model has gpt2, expected bert, as in"),
             (Family::Bert, |c| c.vocab_size = 7, "vocab_size: the large model has 7, expected 13, as in"),
             (Family::Bert, |c| c.max_position_embeddings = 99, "max_position_embeddings: the large model has 99"),

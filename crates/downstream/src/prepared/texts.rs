@@ -22,6 +22,9 @@ pub(super) struct Texts<'a> {
     validation: Vec<TaskBatches>,
 }
 
+/// Every metric with its value, and accuracy where a label is a class.
+type MetricsAndHeading = (Vec<(Metric, f64)>, Option<f64>);
+
 impl<'a> Texts<'a> {
     pub(super) fn prepare(
         task: &'a TextTask,
@@ -40,7 +43,7 @@ impl<'a> Texts<'a> {
     }
 
     /// The metrics of one split, and accuracy where a label is a class.
-    fn measured(&self, outcome: Outcome<'_>) -> std::result::Result<(Vec<(Metric, f64)>, Option<f64>), MetricError> {
+    fn measured(&self, outcome: Outcome<'_>) -> std::result::Result<MetricsAndHeading, MetricError> {
         let of = |metrics: &[Metric]| {
             metrics.iter().map(|&metric| Ok((metric, metric.of(outcome)?))).collect::<std::result::Result<_, _>>()
         };

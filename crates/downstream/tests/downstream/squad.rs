@@ -13,7 +13,7 @@ const ANSWERS: [&str; 4] = ["amber", "cobalt", "silver", "copper"];
 fn questions(file: &Path, version: Squad, count: usize, seed: u64) -> SquadSource {
     let mut numbers = Numbers(seed);
     let question = |id: usize| {
-        let place = (version == Squad::V1 || id % 4 != 0).then(|| 1 + numbers.below(23));
+        let place = (version == Squad::V1 || !id.is_multiple_of(4)).then(|| 1 + numbers.below(23));
         let word = |at| match place == Some(at) {
             true => ANSWERS[numbers.below(ANSWERS.len())],
             false => numbers.word(),

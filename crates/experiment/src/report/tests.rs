@@ -290,6 +290,7 @@ fn what_cannot_be_compared_is_refused() {
 /// Writes pages with everything in them below the system's temporary directory, says how long one took.
 #[test]
 #[ignore = "writes pages to look at in a browser"]
+#[expect(clippy::print_stdout, reason = "whoever runs it wants to know where they are")]
 fn pages_to_look_at() {
     let directory = std::env::temp_dir().join("ligo-report-pages");
     let labels: Vec<String> = (0..8).map(|index| format!("row-{index}")).collect();

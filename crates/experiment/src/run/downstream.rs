@@ -59,6 +59,11 @@ fn a_task_whose_file_is_unfit_ends_the_run_with_its_name_and_keeps_the_models() 
     std::fs::copy(place.path("train.parquet"), place.path("cola.parquet")).expect("a writable directory");
     let watcher = Watcher::new(u64::MAX);
     let error = format!("{:#}", place.run(&[], &watcher).expect_err("no column of sentences"));
-    assert!(error.contains("CoLA: ") && error.contains("cola.parquet: no column") && error.matches("cola.parquet").count() == 1, "{error}");
+    assert!(
+        error.contains("CoLA: ")
+            && error.contains("cola.parquet: no column")
+            && error.matches("cola.parquet").count() == 1,
+        "{error}"
+    );
     assert!(place.path("results/tiny/runs/ligo-seed0/run.json").is_file());
 }

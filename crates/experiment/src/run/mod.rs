@@ -43,9 +43,9 @@ use ligo_models::hub;
 use ligo_train::{StopFlag, TrainError};
 use lock::Lock;
 use search::Settled;
-use tasks::Evaluated;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tasks::Evaluated;
 
 /// In an experiment's results: what the data were, so that the state can be told without reading them.
 pub(crate) const DATA_RECORD: &str = "runs/data.json";
@@ -144,8 +144,8 @@ fn run_here<D: Kernels>(
         }
     }
     let found = collect(experiment, registry, options)?;
-    let written = report::write(&found, results)
-        .with_context(|| format!("{}: the results cannot be written", results.display()));
+    let written =
+        report::write(&found, results).with_context(|| format!("{}: the results cannot be written", results.display()));
     if !diverged.is_empty() {
         // Without the reference row there is no report; what diverged is the better message then.
         bail!("{}", diverged.join("\n"));

@@ -10,10 +10,10 @@ use super::observer::Event;
 use crate::record::DownstreamRecord;
 use crate::schema::{Experiment, ImagesConfig, Probe, TaskConfig};
 use anyhow::{Context, Result, bail};
+use ligo_data::Tokenizer;
 use ligo_data::images::{ImageSource, Preprocessing};
 use ligo_data::tasks::squad::SquadSource;
 use ligo_data::tasks::{LabelKind, Labels, TaskSource};
-use ligo_data::Tokenizer;
 use ligo_downstream::{
     Features, FineTuning, ImageTask, Outcome, Scores, SquadTask, Task, TextTask, Way, fine_tune, image_features,
     text_features,
@@ -166,7 +166,8 @@ fn image_task(
     (train, validation): (Vec<PathBuf>, Vec<PathBuf>),
     classes: usize,
 ) -> Result<ImageTask> {
-    let source = |files| ImageSource::new::<PathBuf>(files).with_columns(config.column.clone(), config.label_column.clone());
+    let source =
+        |files| ImageSource::new::<PathBuf>(files).with_columns(config.column.clone(), config.label_column.clone());
     let model = &experiment.large;
     let preprocessing = Preprocessing::new(model.num_channels(), model.image_size())?;
     let preprocessing = preprocessing.normalised(&images.mean, &images.std)?.keeping(images.crop_share)?;

@@ -244,7 +244,8 @@ impl Checker<'_> {
             require(labels.insert(label), "label", format!("{label:?}"), "every label once")?;
             let images = task.task == TaskKind::Images;
             let reads = experiment.large.family.reads_images();
-            let expected = if reads { "images, which the models read" } else { "a task of text, which the models read" };
+            let expected =
+                if reads { "images, which the models read" } else { "a task of text, which the models read" };
             require(images == reads, "task", format!("{:?}", task.task).to_lowercase(), expected)?;
             for (key, files) in [("train", &task.train), ("validation", &task.validation)] {
                 require(!files.is_empty(), key, "empty".into(), "one file or more")?;
@@ -252,7 +253,12 @@ impl Checker<'_> {
             let mismatched = task.task == TaskKind::Mnli;
             let given = !task.validation_mismatched.is_empty();
             let expected = if mismatched { "one file or more" } else { "no such key: MNLI alone has it" };
-            require(given == mismatched, "validation_mismatched", format!("{:?}", task.validation_mismatched), expected)?;
+            require(
+                given == mismatched,
+                "validation_mismatched",
+                format!("{:?}", task.validation_mismatched),
+                expected,
+            )?;
             let own = matches!(task.task, TaskKind::Texts | TaskKind::Images);
             let keys = [
                 ("column", task.column.is_some()),
@@ -266,9 +272,19 @@ impl Checker<'_> {
             let classes = task.num_labels.is_some_and(|classes| classes >= 2);
             require(!own || classes, "num_labels", format!("{:?}", task.num_labels), "2 or more")?;
             require(!task.seeds.is_empty(), "seeds", "empty".into(), "one seed or more")?;
-            require(!task.probes_only || !task.probes.is_empty(), "probes", "empty".into(), "one or more, as probes_only is true")?;
+            require(
+                !task.probes_only || !task.probes.is_empty(),
+                "probes",
+                "empty".into(),
+                "one or more, as probes_only is true",
+            )?;
             let classified = task.task.squad().is_none() && task.task != TaskKind::Stsb;
-            require(task.probes.is_empty() || classified, "probes", format!("{:?}", task.probes), "none: the task has no classes")?;
+            require(
+                task.probes.is_empty() || classified,
+                "probes",
+                format!("{:?}", task.probes),
+                "none: the task has no classes",
+            )?;
         }
         Ok(())
     }

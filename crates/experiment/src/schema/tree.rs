@@ -72,7 +72,9 @@ impl Table {
                         own.origin = entry.origin;
                         own.node.origin = entry.node.origin;
                     }
-                    (Value::Array(under), Value::Array(over)) if ["methods", "tasks"].contains(&own.key.as_str()) => merge_rows(under, over),
+                    (Value::Array(under), Value::Array(over)) if ["methods", "tasks"].contains(&own.key.as_str()) => {
+                        merge_rows(under, over)
+                    }
                     (_, value) => {
                         own.node = Node { value, origin: entry.node.origin };
                         own.origin = entry.origin;

@@ -16,7 +16,7 @@ use text::TextData;
 /// The prepared data of an experiment.
 pub(super) enum Data {
     Text(Box<TextData>),
-    Images(ImageData),
+    Images(Box<ImageData>),
 }
 
 impl Data {
@@ -27,7 +27,7 @@ impl Data {
     /// models', a label beyond their classes.
     pub(super) fn prepare(experiment: &Experiment, options: &Options<'_>) -> Result<Self> {
         let data = match &experiment.data.images {
-            Some(images) => Self::Images(ImageData::prepare(experiment, images, options)?),
+            Some(images) => Self::Images(Box::new(ImageData::prepare(experiment, images, options)?)),
             None => Self::Text(Box::new(TextData::prepare(experiment, options)?)),
         };
         // What cannot be made into batches is better found now than when its turn comes.
