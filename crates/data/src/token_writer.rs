@@ -241,6 +241,7 @@ mod tests {
             let mut writer = begin(&path);
             writer.append(&[1, 2], 1).unwrap();
             writer.commit(7).unwrap();
+            drop(writer);
             assert_eq!(begin_again(&path), 7);
             [".ligo-tokens.partial", ".ligo-tokens.progress"].map(|name| directory.path().join(name))
         };

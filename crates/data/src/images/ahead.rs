@@ -47,7 +47,7 @@ impl NumberedBatches for AugmentedBatches {
     }
 }
 
-/// The batches of `S`, of which the next few are always being made by a thread of its own (and all of rayon's).
+/// The batches of `S`, of which the next few are always being made by threads of their own, as many as compute.
 ///
 /// The batches are those of `S`, and an error is met at the step that it belongs to. Whoever asks for them in order need
 /// not wait for them; whoever jumps waits for one, and the thread goes on from there. Dropping ends the thread, which takes
@@ -141,7 +141,14 @@ impl<B: Send + 'static> Worker<B> {
     fn begin<S: NumberedBatches<Batch = B>>(source: Arc<S>, first: Place, ahead: usize) -> Self {
         // One more is held by the thread, which waits to hand it over.
         let (sender, queue) = sync_channel(ahead - 1);
-        let thread = std::thread::spawn(move || make(&*source, first, &sender));
+        // Of the caller's pool every thread may be waiting for this batch: with one thread it is.
+        let threads = rayon::current_num_threads();
+        let thread = std::thread::spawn(move || {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            // As with the thread itself: a system that has no thread left is no place to go on.
+            let pool = pool.expect("threads for the batches");
+            pool.install(|| make(&*source, first, &sender));
+        });
         Self { next: first, queue: Some(queue), thread: Some(thread) }
     }
 
@@ -208,6 +215,33 @@ mod tests {
     fn numbers(ahead: usize) -> (Ahead<Numbers>, Arc<AtomicU64>) {
         let made = Arc::new(AtomicU64::new(0));
         (Ahead::new(Numbers { made: Arc::clone(&made) }, ahead), made)
+    }
+
+    /// Rayon's own threads take a part in making them.
+    #[derive(Debug)]
+    struct Shared;
+
+    impl NumberedBatches for Shared {
+        type Batch = u64;
+
+        fn plan(&self) -> BatchPlan {
+            BatchPlan { seed: 0, batch_size: 1, micro_batches: 1 }
+        }
+
+        fn batch(&self, step: u64, _: usize) -> Result<u64, DataError> {
+            use rayon::prelude::*;
+            Ok((0..step).into_par_iter().sum())
+        }
+    }
+
+    #[test]
+    fn who_computes_with_a_single_thread_does_not_wait_for_himself() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let sums = pool.install(|| {
+            let ahead = Ahead::new(Shared, 2);
+            (3..6).map(|step| ahead.batch(step, 0).unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(sums, [3, 6, 10]);
     }
 
     fn wait_until(what: impl Fn() -> bool) {

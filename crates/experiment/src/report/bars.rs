@@ -48,6 +48,14 @@ fn compared(figures: &Figures) -> Vec<&Row> {
     figures.rows.iter().filter(|row| row.role != Role::Reference && row.comparable > 0).collect()
 }
 
+/// A longer name is squeezed.
+const WIDEST_NAME: f64 = 260.0;
+
+/// Bold letters are wider.
+fn name_width(row: &Row) -> f64 {
+    1.12 * text_width(&row.title, 14.0)
+}
+
 /// Where savings lie on the drawing.
 struct Frame {
     left: f64,
@@ -59,7 +67,7 @@ struct Frame {
 
 impl Frame {
     fn of(rows: &[&Row]) -> Self {
-        let widest = rows.iter().map(|row| text_width(&row.title, 14.0)).fold(60.0, f64::max);
+        let widest = rows.iter().map(|row| name_width(row)).fold(60.0, f64::max);
         let spreads = rows.iter().flat_map(|row| [&row.savings.flops, &row.savings.wall]);
         let ends = spreads.flat_map(|spread| {
             let whiskers = spread.mean.zip(spread.sd).map(|(mean, sd)| [mean - sd, mean + sd]);
@@ -68,7 +76,7 @@ impl Frame {
         let (low, high) = ends.fold((0.0, 0.1), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
         let margin = 0.03 * (high - low);
         Self {
-            left: widest.min(230.0) + 18.0,
+            left: widest.min(WIDEST_NAME) + 18.0,
             right: WIDTH - VALUES,
             low: if low < 0.0 { low - margin } else { 0.0 },
             high: high + margin,
@@ -170,8 +178,12 @@ fn legend(frame: &Frame, rows: &[&Row], palette: &Palette) -> String {
 fn bars(row: &Row, top: f64, frame: &Frame, palette: &Palette) -> String {
     let colour = palette.of(row.role);
     let weight = if row.role == Role::Ligo { 700 } else { 600 };
+    let squeezed = match name_width(row) > WIDEST_NAME {
+        true => format!(" textLength=\"{WIDEST_NAME}\" lengthAdjust=\"spacingAndGlyphs\""),
+        false => String::new(),
+    };
     let mut svg = format!(
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-size=\"14\" font-weight=\"{weight}\" fill=\"{colour}\">{}</text>\n",
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-size=\"14\" font-weight=\"{weight}\" fill=\"{colour}\"{squeezed}>{}</text>\n",
         frame.left - 10.0,
         top + THICK + 7.0,
         escape(&row.title),
