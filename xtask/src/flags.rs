@@ -35,6 +35,7 @@ use std::path::PathBuf;
                                                           a larger one made of it
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask bench models --peer pytorch                 how fast each family is, and text
+  cargo xtask bench data --peer pytorch                   how fast data is prepared
   cargo xtask methods                                     what experiments can compare
   cargo xtask new baseline noisy-copy                     a crate for a method of your own
   cargo xtask test                                        every check, as the CI does it
@@ -474,7 +475,23 @@ An environment for the peer:
   .venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \\
     -r crates/models/tests/fixtures/requirements.txt")]
     Models(BenchModels),
-    /// Serve one process of `bench step` or `bench models`; speaks JSON lines on stdin and stdout
+    /// Time preparing data: text to tokens, JPEGs to batches; random data
+    ///
+    /// Text goes from Parquet to the file of tokens that training reads, held against `tokenizers` alone on the same text in memory.
+    /// JPEGs are decoded, cropped at random, resized, mirrored and normalised ahead of training. With `--peer pytorch` torchvision's
+    /// loader does the same with as many workers, by Pillow and by tensors, and the Python package of tokenizers tokenises. Files are
+    /// written to the directory for temporary files and removed at the end.
+    #[command(after_help = "Examples:
+  cargo xtask bench data
+  cargo xtask bench data --peer pytorch --python .venv/bin/python
+  cargo xtask bench data --part text --text-mb 1000 --rounds 1
+
+An environment for the peer:
+  python3 -m venv .venv
+  .venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \\
+    -r crates/models/tests/fixtures/requirements.txt")]
+    Data(BenchData),
+    /// Serve one process that is measured; speaks JSON lines on stdin and stdout
     #[command(hide = true)]
     Worker,
 }
@@ -511,6 +528,36 @@ impl BenchModels {
     pub(crate) fn wants(&self, part: Part) -> bool {
         self.part.is_empty() || self.part.contains(&part)
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchData {
+    /// Only these parts
+    #[arg(long, value_name = "PART,…", value_delimiter = ',', value_enum)]
+    pub(crate) part: Vec<DataPart>,
+    /// Megabytes of text
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) text_mb: u32,
+    /// JPEGs; whole batches of 64 count
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(64..))]
+    pub(crate) images: u16,
+    #[command(flatten)]
+    pub(crate) turns: BenchTurns,
+}
+
+impl BenchData {
+    /// Whether a part is asked for.
+    pub(crate) fn wants(&self, part: DataPart) -> bool {
+        self.part.is_empty() || self.part.contains(&part)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataPart {
+    /// Parquet to tokens: hashed, read, tokenised, written
+    Text,
+    /// JPEGs of 500 × 375 to batches of 224 × 224: decoded, cropped at random, resized, mirrored, normalised
+    Images,
 }
 
 fn family(name: &str) -> Result<Family, String> {

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Data(flags) => data::run(flags),
         Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),
         Command::Bench(Bench::Models(flags)) => bench::models::run(&flags),
+        Command::Bench(Bench::Data(flags)) => bench::data::run(&flags),
         Command::Bench(Bench::Worker) => bench::serve(),
         Command::Test(flags) => test::run(&flags),
     };

@@ -1,7 +1,7 @@
 //! Whether contenders compute the same; a comparison of others would mean nothing.
 
-use crate::Case;
 use crate::protocol::Answer;
+use crate::{Case, Measured};
 use anyhow::{Result, bail};
 
 /// First losses and logits on the same weights agree to this.
@@ -16,6 +16,24 @@ const NEAR_CHANCE: f64 = 0.5;
 pub(crate) fn check(case: &Case, contenders: &[(&str, &Answer)]) -> Result<Vec<Option<usize>>> {
     let Some(&first) = contenders.first() else { return Ok(Vec::new()) };
     contenders.iter().map(|&other| agree(case, first, other)).collect()
+}
+
+/// Refuses contenders that prepare different amounts of data from the same files.
+pub(crate) fn same_amount(all: &[Measured]) -> Result<()> {
+    let Some((first, others)) = all.split_first() else { return Ok(()) };
+    for other in others {
+        if other.prepared != first.prepared {
+            let show = |amount: Option<u64>| amount.map_or_else(|| "none".into(), |amount| amount.to_string());
+            bail!(
+                "{}: {} tokens or images came out of it, expected {}, as out of {} from the same files",
+                other.engine,
+                show(other.prepared),
+                show(first.prepared),
+                first.engine
+            );
+        }
+    }
+    Ok(())
 }
 
 fn agree(
@@ -116,6 +134,14 @@ mod tests {
             let message = refusal(&ours, &theirs);
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn what_comes_out_of_the_same_files_is_the_same_amount() {
+        let prepared = |engine: &str, prepared| Measured { engine: engine.into(), prepared, ..Measured::default() };
+        same_amount(&[prepared("ours", Some(70)), prepared("theirs", Some(70))]).expect("the two agree");
+        let error = same_amount(&[prepared("ours", Some(70)), prepared("theirs", Some(71))]).expect_err("one is more");
+        assert!(error.to_string().starts_with("theirs: 71 tokens or images came out of it, expected 70"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checkpoints: written, read into a model, or read as the bytes that they are.
 
-use crate::Job;
+use crate::ModelJob;
 use crate::protocol::Answer;
 use crate::task::{SEED, Task, directory};
 use anyhow::{Context, Result};
@@ -22,7 +22,7 @@ pub(crate) struct Write<D: Kernels> {
 }
 
 impl<D: Kernels> Write<D> {
-    pub(crate) fn new(job: &Job, dtype: FloatType, device: &D) -> Result<Self> {
+    pub(crate) fn new(job: &ModelJob, dtype: FloatType, device: &D) -> Result<Self> {
         let model = Model::new(job.case.model.clone())?;
         let parameters = model.fresh(device, SEED)?;
         Ok(Self { model, parameters, directory: directory(job)?.to_owned(), dtype })
@@ -95,10 +95,5 @@ impl Task for Read {
 
     fn answer(&self) -> Answer {
         Answer::default()
-    }
-
-    /// None: bytes are no numbers yet.
-    fn parameters(&self) -> usize {
-        0
     }
 }

@@ -1,6 +1,6 @@
 //! One forward pass without a tape: the logits of the batch.
 
-use crate::Job;
+use crate::ModelJob;
 use crate::protocol::Answer;
 use crate::task::{Task, fresh};
 use anyhow::Result;
@@ -19,7 +19,7 @@ pub(crate) struct Forward<D: Kernels> {
 }
 
 impl<D: Kernels> Forward<D> {
-    pub(crate) fn new(job: &Job, device: &D) -> Result<Self> {
+    pub(crate) fn new(job: &ModelJob, device: &D) -> Result<Self> {
         let (model, parameters) = fresh(job, device)?;
         Ok(Self { model, parameters, inputs: job.batch().inputs, logits: None })
     }

@@ -1,6 +1,6 @@
 //! Text after a prompt: the likeliest token, again and again, with keys and values kept.
 
-use crate::Job;
+use crate::ModelJob;
 use crate::protocol::Answer;
 use crate::task::{Task, fresh};
 use anyhow::Result;
@@ -21,7 +21,7 @@ pub(crate) struct Generation<D: Kernels> {
 }
 
 impl<D: Kernels> Generation<D> {
-    pub(crate) fn new(job: &Job, device: &D) -> Result<Self> {
+    pub(crate) fn new(job: &ModelJob, device: &D) -> Result<Self> {
         let (model, parameters) = fresh(job, device)?;
         let (prompt, batch_size) = (job.prompt().to_vec(), job.case.batch_size);
         let (device, new_tokens) = (device.clone(), job.new_tokens);

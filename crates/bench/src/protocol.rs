@@ -1,6 +1,7 @@
 //! What is said between the process that measures and the processes that are measured: lines of JSON, the same for ours and a peer.
 
 use crate::Case;
+use crate::data::DataJob;
 use crate::sample::Sample;
 use ligo_kernels::AdamW;
 use ligo_models::Batch;
@@ -10,9 +11,41 @@ use std::path::PathBuf;
 /// Tokens that are generated after a prompt.
 pub const NEW_TOKENS: usize = 64;
 
-/// The first line to a contender.
+/// The first line to a contender: what it does again and again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
+#[serde(tag = "of", rename_all = "kebab-case")]
+pub enum Job {
+    /// Something that a model does.
+    Model(Box<ModelJob>),
+    /// Preparing data.
+    Data(DataJob),
+}
+
+impl Job {
+    /// Threads to compute with.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::Model(job) => job.threads,
+            Self::Data(job) => job.threads,
+        }
+    }
+}
+
+impl From<ModelJob> for Job {
+    fn from(job: ModelJob) -> Self {
+        Self::Model(Box::new(job))
+    }
+}
+
+impl From<DataJob> for Job {
+    fn from(job: DataJob) -> Self {
+        Self::Data(job)
+    }
+}
+
+/// A case, and what its model does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelJob {
     /// Model and batch.
     pub case: Case,
     /// What is done again and again.
@@ -27,7 +60,7 @@ pub struct Job {
     pub(crate) new_tokens: usize,
 }
 
-impl Job {
+impl ModelJob {
     /// A job with the batch and the optimiser that all contenders use.
     pub fn new(case: Case, work: Work, threads: usize, directory: Option<PathBuf>) -> Self {
         let sample = if work.reads_files() { Sample::default() } else { Sample::of(&case) };
@@ -48,7 +81,7 @@ impl Job {
     }
 }
 
-/// What a contender does again and again.
+/// What a model does again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
@@ -121,6 +154,8 @@ pub(crate) struct Answer {
     pub(crate) tokens: Vec<u32>,
     /// By how much each token's logit was above that of the second; ours alone says it.
     pub(crate) leads: Vec<f64>,
+    /// Tokens or images that were prepared.
+    pub(crate) prepared: Option<u64>,
 }
 
 impl Answer {

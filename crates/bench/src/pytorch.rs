@@ -1,4 +1,4 @@
-//! The peers: PyTorch by itself, and models of transformers and timm, in an interpreter that has them.
+//! The peers: PyTorch by itself, models of transformers and timm, and what prepares their data, in an interpreter that has them.
 
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -7,14 +7,17 @@ use std::process::{Command, Stdio};
 /// What a peer runs, carried along so that the binary needs no file beside it. The part that all have in common comes first.
 const STEP: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/step.py"));
 const MODELS: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/models.py"));
+const DATA: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/data.py"));
 
-/// Which models a peer has.
+/// What a peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// GPT-2 and BERT in plain PyTorch, for `bench step`.
     Plain,
     /// Every family, by transformers and timm, for `bench models`.
     Libraries,
+    /// Preparing data, by tokenizers and torchvision, for `bench data`.
+    Data,
 }
 
 impl Peer {
@@ -22,6 +25,7 @@ impl Peer {
         match self {
             Self::Plain => STEP,
             Self::Libraries => MODELS,
+            Self::Data => DATA,
         }
     }
 
@@ -29,6 +33,7 @@ impl Peer {
         match self {
             Self::Plain => "torch",
             Self::Libraries => "torch, transformers, timm",
+            Self::Data => "torch, torchvision, tokenizers",
         }
     }
 
@@ -36,7 +41,7 @@ impl Peer {
     fn install(self) -> &'static str {
         match self {
             Self::Plain => "pip install torch --index-url https://download.pytorch.org/whl/cpu",
-            Self::Libraries => {
+            Self::Libraries | Self::Data => {
                 "pip install --extra-index-url https://download.pytorch.org/whl/cpu -r \
                  crates/models/tests/fixtures/requirements.txt"
             }
@@ -106,7 +111,11 @@ mod tests {
 
     #[test]
     fn an_interpreter_that_is_not_there_is_an_error_that_says_what_to_do() {
-        for (peer, install) in [(Peer::Plain, "pip install torch"), (Peer::Libraries, "fixtures/requirements.txt")] {
+        for (peer, install) in [
+            (Peer::Plain, "pip install torch"),
+            (Peer::Libraries, "fixtures/requirements.txt"),
+            (Peer::Data, "fixtures/requirements.txt"),
+        ] {
             let error = Python::find(Some(Path::new("/nowhere/python")), peer).expect_err("there is no such file");
             let message = error.to_string();
             assert!(message.starts_with("/nowhere/python: cannot be started"), "{message}");
@@ -117,10 +126,12 @@ mod tests {
     #[test]
     fn the_requirements_that_the_message_names_are_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let (_, path) = Peer::Libraries.install().split_once("-r ").expect("a file of requirements");
-        let pins = std::fs::read_to_string(root.join(path)).expect("the file is there");
-        for package in Peer::Libraries.packages().split(", ") {
-            assert!(pins.contains(&format!("\n{package}==")), "{package} is not pinned in {path}");
+        for peer in [Peer::Libraries, Peer::Data] {
+            let (_, path) = peer.install().split_once("-r ").expect("a file of requirements");
+            let pins = std::fs::read_to_string(root.join(path)).expect("the file is there");
+            for package in peer.packages().split(", ") {
+                assert!(pins.contains(&format!("\n{package}==")), "{package} is not pinned in {path}");
+            }
         }
     }
 }

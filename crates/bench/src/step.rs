@@ -2,7 +2,7 @@
 
 use crate::protocol::Answer;
 use crate::task::{SEED, Task, fresh};
-use crate::{Job, Work};
+use crate::{ModelJob, Work};
 use anyhow::Result;
 use dfdx::tensor::ZerosTensor;
 use ligo::LigoOperator;
@@ -12,7 +12,7 @@ use ligo_models::{Batch, Mode, Model, ParamSpec, Parameters};
 
 /// A model, or an operator with a model behind it, in the course of its training.
 pub(crate) struct Stepper<D: Kernels> {
-    job: Job,
+    job: ModelJob,
     model: Model,
     batch: Batch,
     trained: Trained<D>,
@@ -46,7 +46,7 @@ impl<D: Kernels> Trained<D> {
 
 impl<D: Kernels> Stepper<D> {
     /// Makes the model and writes it where the job says.
-    pub(crate) fn new(job: Job, device: &D) -> Result<Self> {
+    pub(crate) fn new(job: ModelJob, device: &D) -> Result<Self> {
         let batch = job.batch();
         let (model, trained) = if job.work == Work::Operator {
             let (large, small) = (Model::new(job.case.model.clone())?, Model::new(job.case.small()?)?);

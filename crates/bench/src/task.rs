@@ -5,7 +5,7 @@ use crate::forward::Forward;
 use crate::generate::Generation;
 use crate::protocol::Answer;
 use crate::step::Stepper;
-use crate::{Job, Work};
+use crate::{Job, ModelJob, Work, data};
 use anyhow::{Context, Result};
 use ligo_kernels::Kernels;
 use ligo_models::checkpoint::FloatType;
@@ -24,12 +24,21 @@ pub(crate) trait Task: Send {
     /// What came out the last time.
     fn answer(&self) -> Answer;
 
-    /// Numbers that are trained.
-    fn parameters(&self) -> usize;
+    /// Numbers that are trained; none where nothing is.
+    fn parameters(&self) -> usize {
+        0
+    }
 }
 
-/// Prepares what the job asks for: models are made, and written where it says.
+/// Prepares what the job asks for: models are made, and written where it says; data is read.
 pub(crate) fn prepare<D: Kernels + 'static>(job: Job, device: &D) -> Result<Box<dyn Task>> {
+    match job {
+        Job::Model(job) => of_model(*job, device),
+        Job::Data(job) => data::prepare(&job),
+    }
+}
+
+fn of_model<D: Kernels + 'static>(job: ModelJob, device: &D) -> Result<Box<dyn Task>> {
     Ok(match job.work {
         Work::Plain | Work::Operator => Box::new(Stepper::new(job, device)?),
         Work::Forward => Box::new(Forward::new(&job, device)?),
@@ -42,7 +51,7 @@ pub(crate) fn prepare<D: Kernels + 'static>(job: Job, device: &D) -> Result<Box<
 }
 
 /// The job's model with the weights that all start from; written to the job's directory, if it names one.
-pub(crate) fn fresh<D: Kernels>(job: &Job, device: &D) -> Result<(Model, Parameters<D>)> {
+pub(crate) fn fresh<D: Kernels>(job: &ModelJob, device: &D) -> Result<(Model, Parameters<D>)> {
     let model = Model::new(job.case.model.clone())?;
     let parameters = model.fresh(device, SEED)?;
     if let Some(directory) = &job.directory {
@@ -51,7 +60,7 @@ pub(crate) fn fresh<D: Kernels>(job: &Job, device: &D) -> Result<(Model, Paramet
     Ok((model, parameters))
 }
 
-pub(crate) fn directory(job: &Job) -> Result<&Path> {
+pub(crate) fn directory(job: &ModelJob) -> Result<&Path> {
     job.directory.as_deref().context("the job names no directory")
 }
 
@@ -79,8 +88,8 @@ mod tests {
     }
 
     fn run(case: &Case, work: Work, directory: Option<&Path>) -> Box<dyn Task> {
-        let job = Job::new(case.clone(), work, 1, directory.map(Path::to_owned));
-        let mut task = prepare(job, &Cpu::default()).unwrap_or_else(|error| panic!("{case}, {work:?}: {error}"));
+        let job = ModelJob::new(case.clone(), work, 1, directory.map(Path::to_owned));
+        let mut task = prepare(job.into(), &Cpu::default()).unwrap_or_else(|error| panic!("{case}, {work:?}: {error}"));
         for _ in 0..2 {
             task.work().unwrap_or_else(|error| panic!("{case}, {work:?}: {error}"));
         }
@@ -115,8 +124,8 @@ mod tests {
             assert_eq!(run(&case, Work::Import, Some(directory.path())).parameters(), written, "{write:?}");
             run(&case, Work::Read, Some(directory.path()));
         }
-        let nowhere = Job::new(case, Work::Import, 1, None);
-        let error = prepare(nowhere, &Cpu::default()).err().expect("there is nothing to read").to_string();
+        let nowhere = ModelJob::new(case, Work::Import, 1, None);
+        let error = prepare(nowhere.into(), &Cpu::default()).err().expect("there is nothing to read").to_string();
         assert_eq!(error, "the job names no directory");
     }
 }

@@ -16,15 +16,15 @@ const AGAIN: usize = 3;
 
 /// How contenders are compared.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// Turns of each.
     pub rounds: usize,
-    /// Whether all start from the same weights, so that their first answers must agree.
-    pub same_start: bool,
+    /// The case of contenders that all start from the same weights, so that their first answers must agree.
+    pub same_start: Option<&'a Case>,
 }
 
 /// One contender's figures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Measured {
     /// Name and version.
     pub engine: String,
@@ -44,6 +44,8 @@ pub struct Measured {
     pub before_bytes: Option<u64>,
     /// Loss of its first step; none where there is no loss.
     pub first_loss: Option<f64>,
+    /// Tokens or images that it prepared the first time; none where it prepares nothing.
+    pub prepared: Option<u64>,
     /// Of generated text the first token in which it differs from the first contender's, two tokens being equally likely but for
     /// rounding; none where all are the same.
     pub parted_at: Option<usize>,
@@ -63,6 +65,7 @@ impl Measured {
             peak_bytes: ready.peak_bytes,
             before_bytes: ready.before_bytes,
             first_loss: ready.first.loss,
+            prepared: ready.first.prepared,
             parted_at: None,
         }
     }
@@ -82,15 +85,12 @@ impl Measured {
 /// Lets the contenders take turns. `progress` is called after each round with the rounds done.
 ///
 /// # Errors
-/// If one fails, if their first answers differ though they start from the same weights, or a loss is far from that of chance.
-pub fn compare(
-    case: &Case,
-    contenders: &mut [Contender],
-    plan: Plan,
-    mut progress: impl FnMut(usize),
-) -> Result<Vec<Measured>> {
+/// If one fails, if they prepare different amounts, if their first answers differ though they start from the same weights, or a loss
+/// is far from that of chance.
+pub fn compare(contenders: &mut [Contender], plan: Plan<'_>, mut progress: impl FnMut(usize)) -> Result<Vec<Measured>> {
     let mut all: Vec<Measured> = contenders.iter().map(Measured::of).collect();
-    if plan.same_start {
+    agreement::same_amount(&all)?;
+    if let Some(case) = plan.same_start {
         let answers: Vec<_> = contenders.iter().map(|one| (one.engine(), &one.ready().first)).collect();
         for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, &answers)?) {
             measured.parted_at = parted_at;
@@ -120,7 +120,7 @@ pub fn compare(
 /// A round before the first is not counted: it puts the files into the system's memory.
 ///
 /// # Errors
-/// If one fails.
+/// If one fails, or they prepare different amounts.
 pub fn compare_fresh(
     contenders: &[Box<dyn Fn() -> Result<Contender> + '_>],
     rounds: usize,
@@ -137,6 +137,7 @@ pub fn compare_fresh(
     for contender in contenders {
         all.push(Measured::of(&start(contender)?.0));
     }
+    agreement::same_amount(&all)?;
     let mut turns: Vec<Vec<Vec<f64>>> = vec![Vec::new(); contenders.len()];
     for round in 1..=rounds {
         for (i, contender) in contenders.iter().enumerate() {

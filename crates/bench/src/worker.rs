@@ -16,7 +16,7 @@ use std::time::Instant;
 pub fn serve<D: Kernels + 'static>(device: &D, input: impl BufRead, mut output: impl Write) -> Result<()> {
     let mut lines = input.lines();
     let job: Job = serde_json::from_str(&lines.next().context("no job was given")??).context("the job")?;
-    rayon::ThreadPoolBuilder::new().num_threads(job.threads).build_global().context("the threads")?;
+    rayon::ThreadPoolBuilder::new().num_threads(job.threads()).build_global().context("the threads")?;
     let before_bytes = resident_bytes();
     let mut task = prepare(job, device)?;
     let first = on_workers(|| timed(&mut *task))?;

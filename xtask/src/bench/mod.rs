@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: speed and memory, ours and a peer's in turn.
 
+mod bars;
+pub(crate) mod data;
 pub(crate) mod models;
 mod session;
 pub(crate) mod step;

@@ -1,11 +1,12 @@
 //! `cargo xtask bench models`: what each family's model takes, beside the same model of transformers or timm.
 
+use super::bars::{Bar, summary};
 use super::session::Session;
 use crate::flags::{BenchModels, Part};
 use crate::output::say;
 use crate::units;
 use anyhow::{Context, Result};
-use ligo_bench::{Case, Contender, Job, Measured, NEW_TOKENS, Peer, Plan, Work, compare, compare_fresh};
+use ligo_bench::{Case, Contender, Measured, ModelJob, NEW_TOKENS, Peer, Plan, Work, compare, compare_fresh};
 use ligo_models::Family;
 use serde_json::json;
 use std::path::Path;
@@ -34,7 +35,7 @@ struct Figures {
 pub(crate) fn run(flags: &BenchModels) -> Result<ExitCode> {
     let title = "models with random weights in f32, medians; processes take turns";
     let session = Session::start(&flags.turns, Peer::Libraries, title)?;
-    let mut verdicts = Vec::new();
+    let mut bars = Vec::new();
     for Subject { case, parts } in subjects(&flags.only) {
         let parts: Vec<Part> = parts.iter().copied().filter(|part| flags.wants(*part)).collect();
         if parts.is_empty() {
@@ -50,15 +51,13 @@ pub(crate) fn run(flags: &BenchModels) -> Result<ExitCode> {
                     say(line.to_string())?;
                 }
             } else {
-                say(figures.rows())?;
-                verdicts.extend(
-                    figures.ratio().map(|ratio| (format!("{}, {}", case.model.family, part.name()), ratio, part.bar())),
-                );
+                say(figures.rows(&case))?;
+                bars.extend(figures.bar(&case));
             }
         }
     }
     if !flags.turns.json {
-        say(summary(&verdicts))?;
+        say(summary(&bars))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -128,18 +127,18 @@ fn measure(session: &Session<'_>, case: &Case, part: Part) -> Result<Figures> {
 /// Ours and, if there is one, the peer, which reads the model that ours has written.
 fn in_turn(session: &Session<'_>, case: &Case, work: Work, directory: &Path) -> Result<Vec<Measured>> {
     let written = session.has_peer().then(|| directory.to_owned());
-    let job = Job::new(case.clone(), work, session.threads(), written);
+    let job = ModelJob::new(case.clone(), work, session.threads(), written).into();
     let mut contenders = vec![session.ours(&job)?];
     if session.has_peer() {
         contenders.push(session.peer(&job)?);
     }
-    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer() };
-    compare(case, &mut contenders, plan, |round| session.progress(case, round))
+    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer().then_some(case) };
+    compare(&mut contenders, plan, |round| session.progress(case, round))
 }
 
 /// Reading a checkpoint into a model, reading its file as bytes and, if there is a peer, its reading; each in a fresh process.
 fn loading(session: &Session<'_>, case: &Case, write: Work, directory: &Path) -> Result<Vec<Measured>> {
-    let job = |work| Job::new(case.clone(), work, session.threads(), Some(directory.to_owned()));
+    let job = |work| ModelJob::new(case.clone(), work, session.threads(), Some(directory.to_owned())).into();
     drop(session.ours(&job(write))?);
     let mut contenders: Vec<Box<dyn Fn() -> Result<Contender> + '_>> =
         vec![Box::new(|| session.ours(&job(Work::Import))), Box::new(|| session.ours(&job(Work::Read)))];
@@ -162,16 +161,21 @@ impl Figures {
         }
     }
 
-    fn rows(&self) -> String {
+    fn bar(&self, case: &Case) -> Option<Bar> {
+        let name = format!("{}, {}", case.model.family, self.part.name());
+        self.ratio().map(|ratio| Bar { name, ratio, at_most: self.part.bar() })
+    }
+
+    fn rows(&self, case: &Case) -> String {
         let mut lines = Vec::new();
         for (i, measured) in self.measured.iter().enumerate() {
             let (fast, slow) = measured.turns;
-            let ratio = match self.ratio().filter(|_| i == 1) {
-                Some(ratio) => format!("   ratio {ratio:.2} ({})", verdict(ratio, self.part.bar())),
+            let verdict = match self.bar(case).filter(|_| i == 1) {
+                Some(bar) => format!("   {}", bar.verdict()),
                 None => String::new(),
             };
             lines.push(format!(
-                "  {:<10} {:<24} {:>9.1} {:>17} {:>13} {:>10}{ratio}",
+                "  {:<10} {:<24} {:>9.1} {:>17} {:>13} {:>10}{verdict}",
                 if i == 0 { self.part.name() } else { "" },
                 measured.engine,
                 1e3 * measured.seconds,
@@ -209,22 +213,4 @@ impl Figures {
 
 fn heading(case: &Case) -> String {
     format!("{case}\n  {:<10} {:<24} {:>9} {:>17} {:>13} {:>10}", "", "", "ms", "turns", "per second", "peak")
-}
-
-fn verdict(ratio: f64, bar: f64) -> String {
-    format!("at most {bar:.2}: {}", if ratio <= bar { "met" } else { "missed" })
-}
-
-/// Which bars are missed.
-fn summary(verdicts: &[(String, f64, f64)]) -> String {
-    let missed: Vec<String> = verdicts
-        .iter()
-        .filter(|(_, ratio, bar)| ratio > bar)
-        .map(|(name, ratio, bar)| format!("\n  {name}: {ratio:.2}, at most {bar:.2}"))
-        .collect();
-    match (verdicts.len(), missed.len()) {
-        (0, _) => String::new(),
-        (all, 0) => format!("all {all} bars are met"),
-        (all, _) => format!("{} of {all} bars are missed:{}", missed.len(), missed.concat()),
-    }
 }

@@ -5,7 +5,7 @@ use crate::flags::{BenchStep, Families, Sizes};
 use crate::output::say;
 use crate::units;
 use anyhow::Result;
-use ligo_bench::{Case, Contender, Job, Measured, Peer, Plan, Work, compare};
+use ligo_bench::{Case, Contender, Measured, ModelJob, Peer, Plan, Work, compare};
 use ligo_experiment::Provenance;
 use ligo_models::Family;
 use serde_json::json;
@@ -80,12 +80,12 @@ fn measure(session: &Session<'_>, case: &Case, works: &[Work]) -> Result<Vec<Mea
     let weights = session.has_peer().then(|| directory.path().to_owned());
     let mut contenders: Vec<Contender> = Vec::new();
     for (i, &work) in works.iter().enumerate() {
-        let job = Job::new(case.clone(), work, session.threads(), weights.clone());
+        let job = ModelJob::new(case.clone(), work, session.threads(), weights.clone()).into();
         // The peer is started second, when the weights are written.
         contenders.push(if session.has_peer() && i > 0 { session.peer(&job)? } else { session.ours(&job)? });
     }
-    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer() };
-    compare(case, &mut contenders, plan, |round| session.progress(case, round))
+    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer().then_some(case) };
+    compare(&mut contenders, plan, |round| session.progress(case, round))
 }
 
 fn name(work: Work, measured: &Measured) -> String {
