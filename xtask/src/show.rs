@@ -5,9 +5,10 @@ use crate::flags::Show;
 use crate::output::say;
 use crate::units::{bytes, duration, scaled};
 use crate::watch::log_to_stderr;
+use crate::workspace;
 use anyhow::Result;
 use indicatif::MultiProgress;
-use ligo_experiment::{Plan, PlannedRun, PlannedStage, TimeSource, plan};
+use ligo_experiment::{Plan, PlannedRun, PlannedStage, PlannedTask, TimeSource, plan};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 pub(crate) fn run(flags: &Show) -> Result<ExitCode> {
     log_to_stderr("warn", &MultiProgress::new());
     let named = Named::load(&flags.which)?;
-    let plan = plan(&named.experiment, &named.registry, &named.device, &named.results)?;
+    let plan = plan(&named.experiment, &named.registry, &named.device, (&workspace::root(), &named.results))?;
     say(if flags.json { json_of(&plan).to_string() } else { text(&plan) })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -65,6 +66,10 @@ fn text(plan: &Plan) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&table(plan));
+    if !plan.tasks.is_empty() {
+        text.push('\n');
+        text.push_str(&tasks(plan));
+    }
     text.truncate(text.trim_end().len());
     text
 }
@@ -99,6 +104,29 @@ fn table(plan: &Plan) -> String {
         }
     }
     text
+}
+
+/// A line for each task that finished models are tuned on.
+fn tasks(plan: &Plan) -> String {
+    let longest = plan.tasks.iter().map(|task| task.label.chars().count()).max().unwrap_or(0).max(22) + 2;
+    let (tuned, examples, once) = ("models tuned", "examples", "FLOPs of one");
+    let mut text =
+        format!("{:<longest$}{tuned:>14}{examples:>12}{once:>14}{:>14}\n", "task, at full length", "time of all");
+    for task in &plan.tasks {
+        let (label, models) = (&task.label, task.times + task.small_times);
+        text.push_str(&match task.examples {
+            Some(examples) => {
+                let (flops, time) = (scaled(task.flops), span(task_seconds(plan, task)));
+                format!("{label:<longest$}{models:>14}{examples:>12}{flops:>14}{time:>14}\n")
+            }
+            None => format!("{label:<longest$}{models:>14}   its files are not there: not in the time\n"),
+        });
+    }
+    text
+}
+
+fn task_seconds(plan: &Plan, task: &PlannedTask) -> f64 {
+    task.all_flops() / plan.time_source.flops_per_second()
 }
 
 /// Of a run, as often as it is run.
@@ -148,6 +176,10 @@ fn json_of(plan: &Plan) -> Value {
         "small": plan.small.as_ref().map(run),
         "methods": plan.methods.iter().map(run).collect::<Vec<_>>(),
         "beside": plan.beside.iter().map(run).collect::<Vec<_>>(),
+        "tasks": plan.tasks.iter().map(|task| json!({
+            "label": task.label, "times": task.times, "small_times": task.small_times, "examples": task.examples,
+            "flops": task.flops, "small_flops": task.small_flops, "seconds": task_seconds(plan, task),
+        })).collect::<Vec<_>>(),
         "memory_bytes": plan.largest_run().map(memory_of),
         "seconds": plan.seconds,
         "flops_per_second": speed,

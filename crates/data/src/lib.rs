@@ -75,6 +75,7 @@ pub use causal::CausalBatches;
 pub use corpus::Corpus;
 pub use error::DataError;
 pub use masked::{MaskedBatches, Masking};
+pub use parquet_file::parquet_rows;
 pub use parquet_write::write_text_parquet;
 pub use source::TextSource;
 pub use texts::Texts;

@@ -2,6 +2,7 @@
 //! [`TextFile`](crate::text_file::TextFile) and of the images' columns. Not a general Parquet reader.
 
 use crate::DataError;
+use crate::source::resolve;
 use arrow_schema::Schema;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -15,6 +16,14 @@ use std::sync::Arc;
 /// Decoded at a time, in bytes: what reading costs in memory beside a page of the file.
 const BATCH_BYTES: u64 = 4 << 20;
 const LARGEST_BATCH_ROWS: u64 = 8192;
+
+/// Rows of Parquet files, or of directories of them, by their footers; nothing else is read.
+///
+/// # Errors
+/// A file that is missing, unreadable or no Parquet.
+pub fn parquet_rows(files: &[PathBuf]) -> Result<u64, DataError> {
+    resolve(files)?.iter().map(|path| Ok(ParquetFile::open(path)?.rows())).sum()
+}
 
 /// An open file.
 #[derive(Debug)]

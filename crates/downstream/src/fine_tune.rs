@@ -115,7 +115,7 @@ pub fn fine_tune<D: Kernels>(
 impl<D: Kernels> FineTuning<'_, D> {
     fn plan(&self, prepared: &dyn Prepared<D>, started: &Transferred<D>) -> StagePlan {
         let (samples, batch) = (prepared.samples(), self.tuning.batch_size as u64);
-        let steps = self.tuning.epochs.saturating_mul(samples).div_ceil(batch);
+        let steps = self.tuning.steps(samples);
         let lengths = prepared.lengths(steps);
         let sequences = self.tuning.batch_size / self.tuning.accumulate;
         StagePlan {

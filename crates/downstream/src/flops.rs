@@ -1,7 +1,8 @@
 //! What a step of fine-tuning costs, by `ligo_eval`'s own convention.
 
+use crate::Tuning;
 use ligo_eval::{Convention, StepShape, step_flops};
-use ligo_models::{AdapterSites, ModelConfig};
+use ligo_models::{AdapterSites, Head, ModelConfig};
 use std::collections::BTreeMap;
 
 /// The micro-batches of a training.
@@ -13,6 +14,23 @@ pub(crate) struct Work<'a> {
     pub(crate) sequences: usize,
     /// Optimiser steps.
     pub(crate) steps: u64,
+}
+
+/// FLOPs of fine-tuning a model under that head on so many examples, had each `max_sequence_length` tokens: at most what
+/// [`fine_tune`](crate::fine_tune()) will charge for texts and images; more where contexts of SQuAD are cut into several windows.
+pub fn tuning_flops(
+    pretrained: &ModelConfig,
+    (head, num_labels): (Head, Option<usize>),
+    tuning: &Tuning,
+    examples: u64,
+) -> f64 {
+    let mut config = ModelConfig { head: Some(head), num_labels, pooler: None, ..pretrained.clone() };
+    if let Some((size, sites)) = tuning.adapters() {
+        (config.adapter_size, config.adapter_sites) = (Some(size), Some(sites));
+    }
+    let (steps, sequences) = (tuning.steps(examples), tuning.batch_size / tuning.accumulate);
+    let lengths = BTreeMap::from([(tuning.sequence_length(), steps * tuning.accumulate as u64)]);
+    steps as f64 * of_step(&config, &Work { lengths: &lengths, sequences, steps })
 }
 
 /// FLOPs of a step on average: over all steps they are those of the batches that are met, padding counted.
@@ -46,6 +64,19 @@ fn adapters(config: &ModelConfig, tokens: f64) -> f64 {
 mod tests {
     use super::*;
     use ligo_models::Family;
+
+    #[test]
+    fn a_tuning_costs_its_steps_at_full_length() {
+        let pretrained =
+            ModelConfig { vocab_size: 13, max_position_embeddings: 9, ..ModelConfig::new(Family::Bert, 8, 2, 2) };
+        let tuning = Tuning { max_sequence_length: Some(9), accumulate: 2, ..Tuning::new(3, 8, 1e-3).with_adapters(3) };
+        let classes = (Head::SequenceClassification, Some(2));
+        let config = ModelConfig { head: Some(classes.0), num_labels: classes.1, ..pretrained.clone() };
+        let config = ModelConfig { adapter_size: Some(3), adapter_sites: Some(AdapterSites::Mlp), ..config };
+        // 3 · 20 examples in steps of 8, two micro-batches of 4 each.
+        let whole = of_step(&config, &Work { lengths: &BTreeMap::from([(9, 2)]), sequences: 4, steps: 1 });
+        assert!((tuning_flops(&pretrained, classes, &tuning, 20) / (8.0 * whole) - 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn the_mean_over_steps_adds_up_to_the_batches_that_were_met() {

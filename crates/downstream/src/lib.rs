@@ -69,6 +69,7 @@ mod tuning;
 pub use error::DownstreamError;
 pub use features::{Features, image_features, text_features};
 pub use fine_tune::{FineTuned, FineTuning, Outcome, fine_tune};
+pub use flops::tuning_flops;
 pub use scores::{Measured, Scores};
 pub use task::{ImageTask, SquadTask, Task, TextKind, TextTask};
 pub use transfer::{Transferred, transfer};

@@ -184,6 +184,11 @@ impl Tuning {
         }
     }
 
+    /// Steps on so many examples, the last one filled up from the next pass.
+    pub(crate) fn steps(&self, examples: u64) -> u64 {
+        self.epochs.saturating_mul(examples).div_ceil(self.batch_size as u64)
+    }
+
     /// Tokens of a sequence at most; checked to be there for text.
     pub(crate) fn sequence_length(&self) -> usize {
         self.max_sequence_length.unwrap_or(0)

@@ -1,8 +1,10 @@
 //! What an experiment will cost, before anything runs: parameters, FLOPs by stage, memory, time.
 //!
-//! No data are read and no large model is made: all but the time follows from the sizes in the file.
+//! No data are read and no large model is made: all but the time follows from the sizes in the file, and what `[[tasks]]` cost from the
+//! footers of their files.
 
 mod paper;
+mod tasks;
 
 use crate::checkpoint::SmallCheckpoint;
 use crate::cost;
@@ -22,6 +24,7 @@ pub use paper::PaperSteps;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
+pub use tasks::PlannedTask;
 
 /// What an experiment will cost.
 #[derive(Debug, Clone)]
@@ -46,7 +49,9 @@ pub struct Plan {
     pub points: usize,
     /// Steps as the paper's script counts them; none for families that it does not know.
     pub paper: Option<PaperSteps>,
-    /// Seconds for everything, evaluations included.
+    /// What finished models are evaluated with.
+    pub tasks: Vec<PlannedTask>,
+    /// Seconds for everything, evaluations included; tasks as far as their files are there.
     pub seconds: f64,
     /// What the seconds are reckoned from.
     pub time_source: TimeSource,
@@ -135,11 +140,16 @@ impl Plan {
     }
 }
 
-/// Plans an experiment. `results`: its own directory, where earlier runs are looked for.
+/// Plans an experiment. `workspace`: what paths of data are relative to; `results`: its own directory, where earlier runs are looked for.
 ///
 /// # Errors
 /// If a method refuses, or the step that is timed fails.
-pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device: &D, results: &Path) -> Result<Plan> {
+pub fn plan<D: Kernels>(
+    experiment: &Experiment,
+    registry: &Registry<D>,
+    device: &D,
+    (workspace, results): (&Path, &Path),
+) -> Result<Plan> {
     let seeds = experiment.seeds.len();
     let points = experiment.methods.first().map_or(1, |row| experiment.candidates(row).len().max(1));
     let mut needs_small = false;
@@ -164,7 +174,9 @@ pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device:
         Some(source) => source,
         None => timed_step(experiment, device)?,
     };
-    let flops: f64 = small.iter().chain(&methods).chain(&beside).map(PlannedRun::all_flops).sum();
+    let tasks = tasks::planned(experiment, workspace, small.is_some());
+    let pretraining: f64 = small.iter().chain(&methods).chain(&beside).map(PlannedRun::all_flops).sum();
+    let flops = pretraining + tasks.iter().map(PlannedTask::all_flops).sum::<f64>();
     Ok(Plan {
         toml: experiment.to_toml()?,
         small_parameters: Model::new(experiment.small.clone())?.parameter_count(),
@@ -178,6 +190,7 @@ pub fn plan<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, device:
         small,
         methods,
         beside,
+        tasks,
     })
 }
 

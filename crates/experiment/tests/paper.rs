@@ -38,7 +38,7 @@ fn of_the_paper(name: &str) -> Experiment {
 
 fn planned(name: &str) -> Plan {
     let nowhere = tempfile::tempdir().expect("a directory");
-    plan(&of_the_paper(name), &methods::<Cpu>(), &Cpu::default(), nowhere.path()).expect("a plan")
+    plan(&of_the_paper(name), &methods::<Cpu>(), &Cpu::default(), (nowhere.path(), nowhere.path())).expect("a plan")
 }
 
 fn row<'a>(plan: &'a Plan, label: &str) -> &'a PlannedRun {

@@ -34,6 +34,15 @@ fn every_finished_model_is_tuned_once_with_each_seed_and_never_again() {
     let tuned: Vec<_> = results.downstream.iter().filter(|record| record.way == "full").collect();
     assert!(tuned.iter().all(|record| record.scores.iter().any(|(name, _)| name.contains("Matthews"))), "{tuned:?}");
 
+    let (workspace, results_of_it) = (place.path(""), place.path("results/tiny"));
+    let places = (workspace.as_path(), results_of_it.as_path());
+    let plan = crate::plan(&place.experiment(&[]), &crate::methods(), &ligo_kernels::Cpu::default(), places);
+    let task = &plan.expect("a plan").tasks[0];
+    assert_eq!((task.times, task.small_times, task.examples), (3 * 2, 2, Some(24)));
+    let charged: f64 = tuned.iter().map(|record| record.cost.flops).sum();
+    // Reckoned at full length, charged as long as the sentences are.
+    assert!((0.5..=1.0).contains(&(charged / task.all_flops())), "{charged} of {}", task.all_flops());
+
     let (again, watcher) = place.finished(&[]);
     assert_eq!((watcher.steps(), &again.downstream), (0, &results.downstream));
     // Another recipe tunes anew; nothing is pretrained again.

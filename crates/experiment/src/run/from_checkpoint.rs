@@ -137,7 +137,12 @@ fn the_resolved_file_names_the_checkpoint_and_resolves_to_itself() {
     std::fs::write(place.path("tiny.toml"), &written).expect("the directory is writable");
     assert_eq!(place.experiment(&[]), experiment);
 
-    let plan = crate::plan(&experiment, &crate::methods(), &ligo_kernels::Cpu::default(), &place.path("results/tiny"));
+    let plan = crate::plan(
+        &experiment,
+        &crate::methods(),
+        &ligo_kernels::Cpu::default(),
+        (&place.path(""), &place.path("results/tiny")),
+    );
     let plan = plan.expect("a plan");
     assert!(plan.small.is_none() && plan.checkpoint == experiment.checkpoint);
 }

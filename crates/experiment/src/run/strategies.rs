@@ -36,7 +36,8 @@ fn every_kind_of_row_is_planned_charged_and_resumed_to_the_same_numbers() {
     let place = Place::new();
     let experiment = place.experiment(&[&rows]);
     let results = place.path("results/tiny");
-    let plan = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), &results).expect("a plan");
+    let plan = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), (place.path("").as_path(), &results))
+        .expect("a plan");
     let (undisturbed, _) = place.finished(&[&rows]);
 
     let planned: Vec<f64> = plan.small.iter().chain(&plan.methods).map(crate::PlannedRun::flops).collect();

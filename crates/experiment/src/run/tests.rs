@@ -393,7 +393,8 @@ fn a_plan_agrees_with_the_run_and_needs_no_data() {
     let place = Place::new();
     let experiment = place.experiment(&[]);
     let results = place.path("results/tiny");
-    let before = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), &results).expect("a plan");
+    let before = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), (place.path("").as_path(), &results))
+        .expect("a plan");
     assert!(matches!(before.time_source, crate::TimeSource::TimedStep { .. }));
     let (found, _) = place.finished(&[]);
     let planned: Vec<f64> = before.small.iter().chain(&before.methods).map(crate::PlannedRun::flops).collect();
@@ -402,7 +403,8 @@ fn a_plan_agrees_with_the_run_and_needs_no_data() {
         assert!((planned / charged - 1.0).abs() < 1e-9, "planned {planned}, charged {charged}");
     }
     assert_eq!(before.large_parameters as u64, found.methods[0].parameters);
-    let after = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), &results).expect("a plan");
+    let after = crate::plan(&experiment, &methods::<Cpu>(), &Cpu::default(), (place.path("").as_path(), &results))
+        .expect("a plan");
     assert!(matches!(after.time_source, crate::TimeSource::EarlierRuns { runs: 4, .. }));
 }
 

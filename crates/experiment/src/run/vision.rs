@@ -95,6 +95,11 @@ fn a_resolved_file_of_images_resolves_to_itself() {
     let written = experiment.to_toml().expect("it has a TOML form");
     std::fs::write(place.path("tiny.toml"), &written).expect("the directory is writable");
     assert_eq!(place.experiment(&[]), experiment, "{written}");
-    let plan = crate::plan(&experiment, &crate::methods(), &ligo_kernels::Cpu::default(), &place.path("results/tiny"));
+    let plan = crate::plan(
+        &experiment,
+        &crate::methods(),
+        &ligo_kernels::Cpu::default(),
+        (&place.path(""), &place.path("results/tiny")),
+    );
     assert!(plan.expect("a plan").seconds > 0.0);
 }
