@@ -88,7 +88,7 @@ pub(crate) enum Command {
     /// they trained the same large model on the same data, savings against the first one's reference are told as well.
     #[command(after_help = "Examples:
   cargo xtask report quickstart
-  cargo xtask report gpt2-mini gpt2-mini-ablation")]
+  cargo xtask report gpt2-mini gpt2-mini-operator")]
     Report(Report),
     /// Look at a checkpoint without reading its weights: sizes, parameters, FLOPs, types, growth spaces, what is missing
     ///

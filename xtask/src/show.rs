@@ -42,6 +42,15 @@ fn text(plan: &Plan) -> String {
             ),
         );
     }
+    if let Some(images) = plan.images {
+        let encoded = images.encoded.map_or("unknown, their files are not there".into(), |size| bytes(Some(size)));
+        line("images", format!("kept in memory: encoded {encoded}, validation {}", bytes(Some(images.validation))));
+    }
+    if let Some(run) = plan.most_evaluated() {
+        let share = run.evaluation_share();
+        let long = if share > 1.0 { ": longer than the training in between; raise evaluation.every" } else { "" };
+        line("evaluation", format!("at most {:.0} % of the training's FLOPs ({}){long}", 100.0 * share, run.label));
+    }
     let (speed, source) = match plan.time_source {
         TimeSource::EarlierRuns { runs, flops_per_second } => {
             (flops_per_second, format!("as in {runs} earlier runs of this experiment"))
@@ -181,6 +190,8 @@ fn json_of(plan: &Plan) -> Value {
             "flops": task.flops, "small_flops": task.small_flops, "seconds": task_seconds(plan, task),
         })).collect::<Vec<_>>(),
         "memory_bytes": plan.largest_run().map(memory_of),
+        "image_bytes": plan.images.map(|images| json!({ "encoded": images.encoded, "validation": images.validation })),
+        "evaluation_share": plan.most_evaluated().map(PlannedRun::evaluation_share),
         "seconds": plan.seconds,
         "flops_per_second": speed,
         "time_source": source,

@@ -22,7 +22,7 @@ mod strategies;
 pub use checkpoint::SmallCheckpoint;
 pub use fingerprint::{Change, Inputs};
 pub use ligo_train::Cost;
-pub use plan::{PaperSteps, Plan, PlannedRun, PlannedStage, PlannedTask, TimeSource, plan};
+pub use plan::{ImageMemory, PaperSteps, Plan, PlannedRun, PlannedStage, PlannedTask, TimeSource, plan};
 pub use record::{
     Candidate, DataRecord, DownstreamRecord, EqualCompute, ImageCounts, OperatorLoss, Provenance, Results, RunRecord,
     SearchRecord, StageAction, StageRecord,

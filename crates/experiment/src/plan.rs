@@ -3,6 +3,7 @@
 //! No data are read and no large model is made: all but the time follows from the sizes in the file, and what `[[tasks]]` cost from the
 //! footers of their files.
 
+mod images;
 mod paper;
 mod tasks;
 
@@ -15,6 +16,7 @@ use crate::run::jobs::SMALL;
 use crate::schema::{Experiment, MethodConfig, OptimiserState};
 use crate::strategies;
 use anyhow::{Context, Result};
+pub use images::ImageMemory;
 use ligo_eval::{Convention, Memory, StepShape, memory, step_flops};
 use ligo_growth::{Action, Recipe, Stage, Start, Training};
 use ligo_kernels::{GradTape, Kernels, gradients_for};
@@ -51,6 +53,8 @@ pub struct Plan {
     pub paper: Option<PaperSteps>,
     /// What finished models are evaluated with.
     pub tasks: Vec<PlannedTask>,
+    /// What images take in memory, beside the steps; none for text, which stays on disk.
+    pub images: Option<ImageMemory>,
     /// Seconds for everything, evaluations included; tasks as far as their files are there.
     pub seconds: f64,
     /// What the seconds are reckoned from.
@@ -122,6 +126,11 @@ impl PlannedRun {
         self.stages.iter().map(|stage| stage.paper_flops).sum()
     }
 
+    /// FLOPs of the evaluations in those of the training: above 1 an evaluation takes longer than the training up to the next.
+    pub fn evaluation_share(&self) -> f64 {
+        self.evaluation_flops / self.flops()
+    }
+
     /// FLOPs of everything, as often as it is run, evaluations included.
     pub fn all_flops(&self) -> f64 {
         self.times as f64 * (self.flops() + self.evaluation_flops)
@@ -132,6 +141,11 @@ impl Plan {
     /// Everything that is run: the small model, the rows, what is trained beside them.
     pub fn runs(&self) -> impl Iterator<Item = &PlannedRun> {
         self.small.iter().chain(&self.methods).chain(&self.beside)
+    }
+
+    /// The run that evaluates longest for what it trains.
+    pub fn most_evaluated(&self) -> Option<&PlannedRun> {
+        self.runs().max_by(|one, other| one.evaluation_share().total_cmp(&other.evaluation_share()))
     }
 
     /// The run with the step that takes the most memory.
@@ -191,6 +205,7 @@ pub fn plan<D: Kernels>(
         methods,
         beside,
         tasks,
+        images: ImageMemory::of(experiment, workspace),
     })
 }
 

@@ -93,6 +93,17 @@ fn models_have_as_many_weights_as_they_are_known_for() {
 }
 
 #[test]
+fn what_images_take_in_memory_and_evaluations_in_time_is_known_before_a_run() {
+    let plan = planned("deit-s-b");
+    let images = plan.images.expect("an experiment on images");
+    assert_eq!((images.encoded, images.validation), (None, 781 * 64 * 3 * 224 * 224 * 4));
+    let share = plan.most_evaluated().expect("rows").evaluation_share();
+    // 781 batches of 64 forward alone against 1251 of 1024 forward and back.
+    assert!((0.01..0.02).contains(&share), "{share}");
+    assert!(planned("bert-small-base").images.is_none());
+}
+
+#[test]
 fn steps_and_totals_are_the_papers() {
     let plan = planned("bert-small-base");
     let steps = plan.paper.expect("a family that the script knows");
