@@ -1,5 +1,6 @@
 //! What can be wrong with a checkpoint for its users, beyond what `ligo_models` says of its files.
 
+use ligo_hub::EnvironmentError;
 use ligo_models::ModelError;
 use std::path::PathBuf;
 
@@ -15,16 +16,9 @@ pub enum CheckpointError {
         /// What was found, and what to do.
         reason: String,
     },
-    /// A setting of the environment, such as `HF_ENDPOINT`.
-    #[error("{name}: found {found}, expected {expected}")]
-    Environment {
-        /// The variable.
-        name: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: String,
-    },
+    /// A variable of the environment, such as `HF_ENDPOINT`.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// A file beside the weights is not what it should be.
     #[error("{}: {reason}", path.display())]
     File {

@@ -79,7 +79,7 @@ struct Lfs {
 impl Hub {
     /// What a repository holds in the revision that is wanted.
     pub(crate) fn list(&self, set: &Set) -> Answer<Listing> {
-        let api = format!("{}/api/datasets/{}", self.endpoint, set.repository);
+        let api = format!("{}/api/datasets/{}", self.environment.endpoint, set.repository);
         let (about, _): (About, _) = self.question(set, &format!("{api}?{OF_THE_CARD}"))?;
         let revision = set.revision.replace('/', "%2F");
         let (Revision { sha }, _) = self.question(set, &format!("{api}/revision/{revision}?{OF_A_REVISION}"))?;
@@ -122,7 +122,8 @@ impl Hub {
 
     /// Asks for the bytes of a file from one on.
     pub(crate) fn bytes(&self, set: &Set, commit: &str, path: &str, first: u64) -> Answer<Response<Body>> {
-        let url = format!("{}/datasets/{}/resolve/{commit}/{}", self.endpoint, set.repository, escaped(path));
+        let url =
+            format!("{}/datasets/{}/resolve/{commit}/{}", self.environment.endpoint, set.repository, escaped(path));
         self.get(set, Some(path), &url, first, None)
     }
 
@@ -137,7 +138,9 @@ impl Hub {
     ) -> Answer<Response<Body>> {
         let mut request = self.agent.get(url);
         // The address of a next page is the server's to say: the token is for the endpoint only.
-        if let Some(token) = self.token.as_ref().filter(|_| url.starts_with(&format!("{}/", self.endpoint))) {
+        if let Some(token) =
+            self.environment.token.as_ref().filter(|_| url.starts_with(&format!("{}/", self.environment.endpoint)))
+        {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if first > 0 {
@@ -156,7 +159,10 @@ impl Hub {
     }
 
     fn strange(&self, set: &Set, found: String) -> Failure {
-        Failure::Refused(refuse(set, format!("found {found} at {}, expected the answer of a Hub", self.endpoint)))
+        Failure::Refused(refuse(
+            set,
+            format!("found {found} at {}, expected the answer of a Hub", self.environment.endpoint),
+        ))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong between a set's name and its files.
 
 use ligo_files::FileError;
+use ligo_hub::EnvironmentError;
 use std::path::PathBuf;
 
 /// A set could not be found, or could not be fetched.
@@ -24,15 +25,8 @@ pub enum FetchError {
         reason: String,
     },
     /// A variable of the environment, such as `HF_ENDPOINT`.
-    #[error("{name}: found {found}, expected {expected}")]
-    Environment {
-        /// The variable.
-        name: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: String,
-    },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// The Hub refuses, cannot be reached, or sends something else than it said.
     #[error("{set}: {reason}")]
     Hub {

@@ -25,9 +25,9 @@ pub(crate) fn refuse(set: &Set, reason: impl Into<String>) -> FetchError {
 /// What a status means; `code` is the Hub's own word for it, empty if it is not known, `file` none for questions about all.
 pub(crate) fn of_status(hub: &Hub, set: &Set, file: Option<&str>, status: u16, code: &str) -> Failure {
     let Set { repository, revision, .. } = set;
-    let place = format!("{}/datasets/{repository}", hub.endpoint);
+    let place = format!("{}/datasets/{repository}", hub.environment.endpoint);
     let token = "put it into HF_TOKEN, or run `hf auth login`";
-    let has_token = hub.token.is_some();
+    let has_token = hub.environment.token.is_some();
     let known_as_gated = code == "GatedRepo" || (set.gated && code.is_empty());
     let reason = match status {
         429 => {

@@ -38,14 +38,14 @@ impl Hub {
     /// nothing matches, a wrong size or hash, a full disk; [`FetchError::Stopped`] if whoever watches asks for it.
     pub fn fetch(&self, set: &Set, directory: &Path, watch: Watch<'_>) -> Result<Record> {
         let fetch = Fetch { hub: self, set, directory, watch, earlier: Record::read(set, directory)? };
-        if self.offline {
+        if self.environment.offline {
             return fetch.without_network("HF_HUB_OFFLINE is set", "");
         }
         let listing = match self.list(set) {
             Ok(listing) => listing,
             Err(Failure::Refused(error)) => return Err(error),
             Err(Failure::Unreachable(why)) => {
-                let reason = format!("{} cannot be reached ({why})", self.endpoint);
+                let reason = format!("{} cannot be reached ({why})", self.environment.endpoint);
                 return fetch.without_network(&reason, "; the same command goes on when there is a network");
             }
         };

@@ -41,8 +41,8 @@ impl Hub {
     /// Fetches what is not in the cache; without a network, takes what is there.
     pub(super) fn fetch(&self, name: &Name, report: &dyn Fn(Event<'_>)) -> Result<PathBuf> {
         let cache = Cache::new(self.cache.clone());
-        let builder = ApiBuilder::from_cache(cache.clone()).with_endpoint(self.endpoint.clone());
-        let api = builder.with_token(self.token.clone()).with_progress(false).build();
+        let builder = ApiBuilder::from_cache(cache.clone()).with_endpoint(self.environment.endpoint.clone());
+        let api = builder.with_token(self.environment.token.clone()).with_progress(false).build();
         let api = api.map_err(|error| name.refuse(error.to_string()))?;
         let repo = |revision: &str| Repo::with_revision(name.id.clone(), RepoType::Model, revision.to_owned());
         let info = match self.info(&api.repo(repo(&name.revision)), name) {
@@ -77,8 +77,9 @@ impl Hub {
             return Err(Failure::Refused(failure::of_status(self, name, None, status, &code)));
         }
         let refuse = |reason: String| Failure::Refused(name.refuse(reason));
-        let strange =
-            |found: String| refuse(format!("found {found} at {}, expected the answer of a Hub", self.endpoint));
+        let strange = |found: String| {
+            refuse(format!("found {found} at {}, expected the answer of a Hub", self.environment.endpoint))
+        };
         let text = response.body_mut().read_to_string();
         let text = text.map_err(|error| failure::of_request(self, name, None, &error))?;
         let info: RepoInfo = serde_json::from_str(&text).map_err(|error| strange(error.to_string()))?;

@@ -42,16 +42,16 @@ pub(super) fn of_api(hub: &Hub, name: &Name, file: &str, error: ApiError) -> Fai
             _ => Failure::Unreachable(error.to_string()),
         },
         ApiError::LockAcquisition(path) => refuse(format!("another process is fetching it ({})", path.display())),
-        other => refuse(format!("found an answer that is no Hub's at {} ({other})", hub.endpoint)),
+        other => refuse(format!("found an answer that is no Hub's at {} ({other})", hub.environment.endpoint)),
     }
 }
 
 /// What a status means; `code` is the Hub's own word for it, empty if it is not known.
 pub(super) fn of_status(hub: &Hub, name: &Name, file: Option<&str>, status: u16, code: &str) -> CheckpointError {
     let Name { id, revision, .. } = name;
-    let place = format!("{}/{id}", hub.endpoint);
+    let place = format!("{}/{id}", hub.environment.endpoint);
     let token = "put it into HF_TOKEN, or run `hf auth login`";
-    let known = hub.token.is_some();
+    let known = hub.environment.token.is_some();
     let reason = match (status, code) {
         (401 | 403, "GatedRepo") if known => {
             format!("is gated, and the token that was sent is not let in: accept its conditions at {place}")

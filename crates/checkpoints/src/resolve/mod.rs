@@ -76,7 +76,7 @@ impl Hub {
             Reference::Local(path) => return Ok(path),
             Reference::Remote(name) => name,
         };
-        if self.offline {
+        if self.environment.offline {
             return self.cached(&name).map_err(|found| {
                 name.refuse(format!(
                     "HF_HUB_OFFLINE is set, and {found} in the cache {}; {}",

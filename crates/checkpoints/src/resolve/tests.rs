@@ -2,6 +2,7 @@
 
 use super::server::{Behaviour, COMMIT, Server};
 use super::*;
+use ligo_hub::Environment;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +32,10 @@ fn single() -> Behaviour {
 }
 
 fn hub(endpoint: &str, cache: &Path) -> Hub {
-    Hub { endpoint: endpoint.to_owned(), cache: cache.to_owned(), token: None, offline: false, pause: Duration::ZERO }
+    let cache = cache.to_owned();
+    let environment =
+        Environment { endpoint: endpoint.into(), cache: Some(cache.clone()), token: None, offline: false };
+    Hub { environment, cache, pause: Duration::ZERO }
 }
 
 fn resolved(hub: &Hub, reference: &str) -> std::result::Result<PathBuf, String> {
@@ -179,7 +183,8 @@ fn what_is_not_there_is_told_with_what_to_do() {
     ];
     for (behaviour, reference, token, expected) in cases {
         let (server, cache) = (Server::start(behaviour), tempfile::tempdir().unwrap());
-        let hub = Hub { token: token.map(str::to_owned), ..hub(&server.endpoint, cache.path()) };
+        let mut hub = hub(&server.endpoint, cache.path());
+        hub.environment.token = token.map(str::to_owned);
         let message = resolved(&hub, reference).unwrap_err();
         assert!(message.starts_with(&format!("{reference}: ")), "{message}");
         for part in expected {
@@ -188,7 +193,8 @@ fn what_is_not_there_is_told_with_what_to_do() {
         assert!(!message.contains("hf_x") && !message.contains("hf_bad"), "{message}");
     }
     let (server, cache) = (Server::start(gated()), tempfile::tempdir().unwrap());
-    let hub = Hub { token: Some("hf_good".into()), ..hub(&server.endpoint, cache.path()) };
+    let mut hub = hub(&server.endpoint, cache.path());
+    hub.environment.token = Some("hf_good".into());
     assert!(resolved(&hub, "owner/name").is_ok(), "whoever has the token is let in");
 }
 
@@ -197,7 +203,8 @@ fn without_a_network_the_cache_is_taken_or_named() {
     let (server, cache) = (Server::start(single()), tempfile::tempdir().unwrap());
     // Nobody listens at port 1.
     let dead = hub("http://127.0.0.1:1", cache.path());
-    let offline = Hub { offline: true, ..dead.clone() };
+    let mut offline = dead.clone();
+    offline.environment.offline = true;
     for (hub, why) in [(&dead, "the Hub cannot be reached ("), (&offline, "HF_HUB_OFFLINE is set")] {
         let message = resolved(hub, "owner/name").unwrap_err();
         let place = format!("owner/name is not in the cache {}", cache.path().display());
@@ -216,7 +223,8 @@ fn without_a_network_the_cache_is_taken_or_named() {
     assert_eq!(found, directory);
     assert!(events.borrow()[0].starts_with("FromCache { reason: "), "{events:?}");
     let asked = server.asked.lock().unwrap().len();
-    let offline_here = Hub { offline: true, ..hub(&server.endpoint, cache.path()) };
+    let mut offline_here = hub(&server.endpoint, cache.path());
+    offline_here.environment.offline = true;
     assert_eq!(resolved(&offline_here, &format!("owner/name@{COMMIT}")).unwrap(), directory);
     assert_eq!(resolved(&offline_here, "owner/name").unwrap(), directory);
     assert_eq!(server.asked.lock().unwrap().len(), asked, "offline means that nothing is asked");

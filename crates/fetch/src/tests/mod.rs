@@ -3,6 +3,7 @@
 mod server;
 
 use crate::{Action, Event, FetchError, Hub, Record, Set, Sets, State, Watch};
+use ligo_hub::Environment;
 use server::{Behaviour, COMMIT, Server, sha256};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,8 @@ impl Place {
         let server = Server::start(behaviour);
         let endpoint = server.endpoint.clone();
         let variable = |name: &str| (name == "HF_ENDPOINT").then(|| endpoint.clone());
-        let hub = Hub { pause: Duration::ZERO, ..Hub::from_variables(&variable, None).unwrap() };
+        let environment = Environment::from_variables(&variable, None, "HF_DATASETS_OFFLINE").unwrap();
+        let hub = Hub { pause: Duration::ZERO, ..Hub::of(environment) };
         Self { directory, server, hub, set }
     }
 
@@ -262,7 +264,7 @@ fn what_the_hub_refuses_is_told_with_what_to_do() {
     for (behaviour, change, token, expected) in cases {
         let mut place = Place::new(behaviour);
         place.write("test.parquet", TEST);
-        place.hub.token = token.map(str::to_owned);
+        place.hub.environment.token = token.map(str::to_owned);
         change(&mut place.set);
         let message = place.fetch().unwrap_err();
         assert!(message.starts_with("some: "), "{message}");
@@ -273,7 +275,7 @@ fn what_the_hub_refuses_is_told_with_what_to_do() {
         assert_eq!(place.read("test.parquet"), TEST, "nothing is lost");
     }
     let mut place = Place::new(gated());
-    place.hub.token = Some("hf_good".into());
+    place.hub.environment.token = Some("hf_good".into());
     place.fetch().expect("whoever has the token is let in");
 }
 
@@ -285,15 +287,15 @@ fn without_a_network_a_whole_set_will_do() {
         (true, "some: HF_HUB_OFFLINE is set, and found nothing that was fetched in "),
         (false, "some: http://127.0.0.1:1 cannot be reached ("),
     ] {
-        (place.hub.offline, place.hub.endpoint) = (offline, dead());
+        (place.hub.environment.offline, place.hub.environment.endpoint) = (offline, dead());
         let message = place.fetch().unwrap_err();
         assert!(message.starts_with(expected), "{message}");
     }
     assert_eq!(place.server.count(), 0);
-    place.hub.endpoint = place.server.endpoint.clone();
+    place.hub.environment.endpoint = place.server.endpoint.clone();
     let record = place.fetch().unwrap();
     for offline in [true, false] {
-        (place.hub.offline, place.hub.endpoint) = (offline, dead());
+        (place.hub.environment.offline, place.hub.environment.endpoint) = (offline, dead());
         let here = Cell::new(false);
         let found = place.watched(&|event| here.set(matches!(event, Event::Here { commit: COMMIT, .. }))).unwrap();
         assert!(here.get() && found == record);
