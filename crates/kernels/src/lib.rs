@@ -43,7 +43,7 @@ mod mapped;
 mod recycling;
 mod tape;
 
-pub use cpu::on_workers;
+pub use cpu::{WEIGHT_BITS, on_workers, weighted_bytes};
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
 pub use mapped::MappedFile;

@@ -132,10 +132,19 @@ impl Preprocessing {
         for (channel, plane) in numbers.chunks_exact_mut(self.side * self.side).enumerate() {
             let (mean, std) = (self.mean[channel], self.std[channel]);
             let value = |value: usize| ((value as f64 * self.rescale_factor - mean) / std) as f32;
-            let table: [f32; 256] = std::array::from_fn(value);
-            for (number, pixel) in plane.iter_mut().zip(image.pixels.chunks_exact(image.channels)) {
-                *number = table[usize::from(pixel[channel])];
+            let table = std::array::from_fn(value);
+            match image.channels {
+                3 => look_up::<3>(&image.pixels, channel, &table, plane),
+                _ => look_up::<1>(&image.pixels, channel, &table, plane),
             }
         }
+    }
+}
+
+/// The numbers of one of `C` channels, whose count the compiler knows.
+fn look_up<const C: usize>(pixels: &[u8], channel: usize, table: &[f32; 256], numbers: &mut [f32]) {
+    let (pixels, _) = pixels.as_chunks::<C>();
+    for (number, pixel) in numbers.iter_mut().zip(pixels) {
+        *number = table[usize::from(pixel[channel])];
     }
 }

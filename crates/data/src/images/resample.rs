@@ -7,6 +7,7 @@
 //! from version 13 takes columns first where the height shrinks much more than the width.
 
 use super::decode::Pixels;
+use ligo_kernels::{WEIGHT_BITS, weighted_bytes};
 
 /// The window of a resizing; the numbers are Pillow's, found as `resample` in `preprocessor_config.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +48,6 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { x.sin() / x }
 }
 
-/// Bits after the point of a weight. With 8 of the pixel and the sign, sums of Lanczos' weights still fit 32 bits.
-const BITS: u32 = 22;
-
 /// The inputs that one output looks at.
 struct Window {
     first: usize,
@@ -68,42 +66,43 @@ fn windows(filter: Filter, from: usize, to: usize) -> Vec<Window> {
         let weights: Vec<f64> =
             (first..end).map(|input| filter.at((input as f64 - centre + 0.5) * (1.0 / stretch))).collect();
         let sum: f64 = weights.iter().sum();
-        let fixed = |weight: &f64| (weight / sum * f64::from(1 << BITS)).round() as i32;
+        let fixed = |weight: &f64| (weight / sum * f64::from(1 << WEIGHT_BITS)).round() as i32;
         Window { first, weights: weights.iter().map(fixed).collect() }
     };
     (0..to).map(window).collect()
 }
 
-/// The 8-bit value of a weighted sum, which begins at [`HALF`] so that it is rounded.
-fn clipped(sum: i32) -> u8 {
-    (sum >> BITS).clamp(0, 255) as u8
-}
-
-const HALF: i32 = 1 << (BITS - 1);
+/// Rows that are resized together, value beside value, so that vectors of them are added.
+const TOGETHER: usize = 16;
 
 /// `image` with `width` × `height` pixels, both at least 1.
 pub(super) fn resize(image: Pixels, width: usize, height: usize, filter: Filter) -> Pixels {
-    let image = match image.channels {
-        _ if image.width == width => image,
-        1 => resize_rows::<1>(&image, width, filter),
-        _ => resize_rows::<3>(&image, width, filter),
-    };
+    let image = if image.width == width { image } else { resize_rows(&image, width, filter) };
     if image.height == height { image } else { resize_columns(&image, height, filter) }
 }
 
-/// Every row to `width` pixels of `C` channels.
-fn resize_rows<const C: usize>(image: &Pixels, width: usize, filter: Filter) -> Pixels {
+/// Every row to `width` pixels.
+fn resize_rows(image: &Pixels, width: usize, filter: Filter) -> Pixels {
     let windows = windows(filter, image.width, width);
-    let mut pixels = Vec::with_capacity(image.height * width * C);
-    for row in image.pixels.chunks_exact(image.width * C) {
-        for window in &windows {
-            let mut sums = [HALF; C];
-            for (pixel, &weight) in row[window.first * C..].chunks_exact(C).zip(&window.weights) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(value) * weight;
+    let (from, to) = (image.width * image.channels, width * image.channels);
+    let mut pixels = vec![0; image.height * to];
+    // [value of a row][row]: what one output looks at lies in one piece.
+    let mut beside = vec![0; from * TOGETHER];
+    let mut means = vec![0; image.channels * TOGETHER];
+    for (rows, out) in image.pixels.chunks(from * TOGETHER).zip(pixels.chunks_mut(to * TOGETHER)) {
+        // What a last piece of fewer rows leaves of the one before is computed too, and not read.
+        for (row, values) in rows.chunks_exact(from).enumerate() {
+            for (place, &value) in beside[row..].iter_mut().step_by(TOGETHER).zip(values) {
+                *place = value;
+            }
+        }
+        for (window, at) in windows.iter().zip((0..).step_by(image.channels)) {
+            weighted_bytes(&beside[window.first * means.len()..], &window.weights, &mut means);
+            for (row, values) in out.chunks_exact_mut(to).enumerate() {
+                for (value, mean) in values[at..].iter_mut().zip(means[row..].iter().step_by(TOGETHER)) {
+                    *value = *mean;
                 }
             }
-            pixels.extend(sums.map(clipped));
         }
     }
     Pixels { pixels, width, ..*image }
@@ -112,16 +111,9 @@ fn resize_rows<const C: usize>(image: &Pixels, width: usize, filter: Filter) -> 
 /// Every column to `height` pixels, row by row so that memory is read in order.
 fn resize_columns(image: &Pixels, height: usize, filter: Filter) -> Pixels {
     let stride = image.width * image.channels;
-    let mut pixels = Vec::with_capacity(height * stride);
-    let mut sums = vec![HALF; stride];
-    for window in windows(filter, image.height, height) {
-        sums.fill(HALF);
-        for (row, &weight) in image.pixels[window.first * stride..].chunks_exact(stride).zip(&window.weights) {
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(value) * weight;
-            }
-        }
-        pixels.extend(sums.iter().map(|&sum| clipped(sum)));
+    let mut pixels = vec![0; height * stride];
+    for (window, row) in windows(filter, image.height, height).iter().zip(pixels.chunks_exact_mut(stride)) {
+        weighted_bytes(&image.pixels[window.first * stride..], &window.weights, row);
     }
     Pixels { pixels, height, ..*image }
 }

@@ -7,6 +7,7 @@ mod adamw;
 mod add;
 mod attention;
 mod buffers;
+mod bytes;
 mod cached;
 mod distillation;
 mod drop_path;
@@ -31,6 +32,7 @@ mod weighted_norm;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::{WEIGHT_BITS, weighted_bytes};
 pub use parallel::on_workers;
 
 use crate::{
