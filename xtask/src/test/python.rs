@@ -21,6 +21,8 @@ const AUGMENTED: &str = "crates/data/tests/fixtures/augment/make_operations.py";
 const TASKS: &str = "crates/data/tests/fixtures/tasks/make_tasks.py";
 /// Metrics are held against scikit-learn and scipy.
 const METRICS: &str = "crates/eval/tests/fixtures/metrics.py";
+/// Votes of neighbours and linear probes are held against scikit-learn.
+const PROBES: &str = "crates/eval/tests/fixtures/probes.py";
 /// What LiGO's published formula makes of random weights is held against that formula, written out in numpy.
 const PUBLISHED: &str = "crates/ligo/tests/fixtures/published.py";
 /// Where everything is written: swept away by `cargo clean`.
@@ -46,7 +48,7 @@ pub(super) fn checks(given: Option<&Path>) -> Result<Vec<Check>> {
     let fresh = at("fixtures");
     checks.push(script("make_fixtures.py", &["--out", &fresh]));
     checks.push(script("compare.py", &[SCRIPTS, &fresh]));
-    for others in [IMAGES, AUGMENTED, TASKS, METRICS, PUBLISHED] {
+    for others in [IMAGES, AUGMENTED, TASKS, METRICS, PROBES, PUBLISHED] {
         let mut check = check(&python, [others, "--check"]);
         check.command.env("PYTHONDONTWRITEBYTECODE", "1");
         checks.push(check);
