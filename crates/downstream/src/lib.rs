@@ -73,7 +73,7 @@ pub use flops::tuning_flops;
 pub use scores::{Measured, Scores};
 pub use task::{ImageTask, SquadTask, Task, TextKind, TextTask};
 pub use transfer::{Transferred, transfer};
-pub use tuning::{Tuning, Way};
+pub use tuning::{Kind, Tuning, Way};
 
 /// The result of an operation of this crate.
 pub type Result<T> = std::result::Result<T, DownstreamError>;

@@ -85,11 +85,14 @@ fn hundredth() -> f64 {
     0.01
 }
 
-/// What keys depend on.
+/// What a task consists of: the keys that it can have depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Labelled texts or pairs of texts.
     Texts,
+    /// Questions of SQuAD.
     Questions,
+    /// Labelled images.
     Images,
 }
 
@@ -136,7 +139,10 @@ impl Tuning {
     }
 
     /// Refuses keys without a sensible value, and those that a task of this kind has no use for.
-    pub(crate) fn check(&self, kind: Kind) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`DownstreamError::Tuning`] with the key.
+    pub fn check(&self, kind: Kind) -> Result<()> {
         let require = |holds: bool, key, found: String, expected: &str| match holds {
             true => Ok(()),
             false => Err(DownstreamError::Tuning { key, found, expected: expected.to_owned() }),

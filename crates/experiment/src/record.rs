@@ -169,7 +169,7 @@ pub struct EqualCompute {
 /// The scores of one finished model on one task: the tables `[[tasks]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DownstreamRecord {
-    /// The row.
+    /// The row; `small` for the small model.
     pub label: String,
     /// Which of its seeds.
     pub seed: u64,

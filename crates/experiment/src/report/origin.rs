@@ -3,10 +3,22 @@
 use super::figures::Figures;
 use super::grid::{Cell, Contents, Grid, Line};
 use super::number;
+use super::table::SMALL_MODEL;
 use crate::record::{Provenance, Results, RunRecord};
 
 /// What opens the table.
-pub(super) const SUMMARY: &str = "Command, commit, machine and time of every run";
+pub(super) const SUMMARY: &str = "Command, commit, machine and time of the small model's runs and of every row's";
+
+/// What was trained beside those runs, and is not in the table; none if nothing was.
+pub(super) fn not_listed(results: &Results) -> Option<String> {
+    let others = [
+        ("the points of the search that were not chosen", !results.searches.is_empty()),
+        ("scratch trained anew at equal compute", !results.equal_compute.is_empty()),
+        ("the tuning on tasks", !results.downstream.is_empty()),
+    ];
+    let others: Vec<&str> = others.iter().filter(|(_, done)| *done).map(|(what, _)| *what).collect();
+    (!others.is_empty()).then(|| format!("Not listed are other runs of this experiment: {}.", others.join(", ")))
+}
 
 /// A line for each run.
 pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
@@ -30,7 +42,7 @@ pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
         let cells = cells.map(Cell::plain).into();
         match figures.row(&run.label).filter(|row| row.method == run.method) {
             Some(row) => Line::of(row, cells),
-            None => Line::named("small model", cells),
+            None => Line::named(SMALL_MODEL, cells),
         }
     };
     Grid {

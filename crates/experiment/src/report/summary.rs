@@ -4,6 +4,7 @@
 use super::figures::{Figures, Row, Spread};
 use super::savings::Savings;
 use crate::record::{DownstreamRecord, OperatorLoss, Results};
+use crate::run::jobs::SMALL;
 use crate::schema::ROW_KEYS;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +28,7 @@ pub(super) fn summary(results: &Results, figures: &Figures) -> anyhow::Result<St
         "metrics": by_label(&|row| metrics(results, figures, row)),
         "search": results.searches,
         "equal_compute": results.equal_compute,
-        "downstream": by_label(&|row| downstream(results, row)),
+        "downstream": by_label(&|row| downstream(results, &row.label)),
         "timing": by_label(&|row| timing(figures, row)),
         "provenance": results.provenance,
     });
@@ -47,6 +48,7 @@ fn small(results: &Results, figures: &Figures, ended: &Spread) -> Value {
         "parameters": first.map(|run| run.parameters),
         format!("final_{}", figures.measure.column()): spread(ended),
         "flops": first.map(|run| run.total.flops),
+        "downstream": downstream(results, SMALL),
     })
 }
 
@@ -95,9 +97,9 @@ fn thresholds(figures: &Figures, row: &Row, of: &dyn Fn(&Savings) -> Value) -> V
     each.map(|(threshold, savings)| json!({ "target": threshold, "savings": of(savings) })).collect()
 }
 
-/// The row's scores on other tasks; their costs but for the time, which is no function of the experiment file.
-fn downstream(results: &Results, row: &Row) -> Value {
-    let records = results.downstream.iter().filter(|record| record.label == row.label);
+/// A row's scores on other tasks, or the small model's; their costs but for the time, which is no function of the experiment file.
+fn downstream(results: &Results, label: &str) -> Value {
+    let records = results.downstream.iter().filter(|record| record.label == label);
     let score = |record: &DownstreamRecord| {
         let scores: Map<String, Value> =
             record.scores.iter().map(|(name, score)| (name.clone(), json!(score))).collect();

@@ -8,6 +8,9 @@ use super::savings::Savings;
 use super::{equal_compute, number, operator, origin, pictures, prose, searches, tasks, thresholds};
 use crate::record::Results;
 
+/// What tables call the small model.
+pub(super) const SMALL_MODEL: &str = "small model";
+
 /// The table.
 pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
     let beside = Beside::of(&results.experiment);
@@ -33,6 +36,7 @@ pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
         };
         columns.push(("Validation accuracy".into(), of_rows(&cell)));
     }
+    let before_tasks = columns.len();
     columns.extend(tasks::main_columns(results, figures));
     columns.push(("Small model charged: FLOPs / wall time".into(), plain(&|row| charged(row, &row.savings))));
     columns.push(("Final validation loss".into(), plain(&|row| row.loss.show(number::loss))));
@@ -44,7 +48,14 @@ pub(super) fn grid(results: &Results, figures: &Figures) -> Grid {
     columns.push(("Wall time".into(), plain(&|row| row.wall_seconds.show(number::seconds))));
 
     let cells = |index: usize| columns.iter().map(|(_, cells)| cells[index].clone()).collect();
-    let lines = figures.rows.iter().enumerate().map(|(index, row)| Line::of(row, cells(index))).collect();
+    let lines = figures.rows.iter().enumerate().map(|(index, row)| Line::of(row, cells(index)));
+    // The small model is no row: it stands here for its scores, as in the paper's Table 5.
+    let small = tasks::small_model(results).map(|scores| {
+        let mut cells = vec![Cell::plain(number::NONE); columns.len()];
+        cells.splice(before_tasks..before_tasks + scores.len(), scores);
+        Line::named(SMALL_MODEL, cells)
+    });
+    let lines = small.into_iter().chain(lines).collect();
     let headings = columns.iter().map(|(heading, _)| heading.clone());
     Grid {
         label: "Savings of every method".into(),
@@ -125,8 +136,9 @@ pub(super) fn markdown(results: &Results, figures: &Figures) -> String {
     }
     text.push_str(&operator::sections(results, figures));
     text.push_str(&format!(
-        "\n## Where each row comes from\n\n<details>\n<summary>{}</summary>\n\n{}\n</details>\n",
+        "\n## Where each row comes from\n\n<details>\n<summary>{}</summary>\n\n{}{}\n</details>\n",
         origin::SUMMARY,
+        origin::not_listed(results).map(|sentence| format!("{}\n\n", markdown_escape(&sentence))).unwrap_or_default(),
         origin::grid(results, figures).markdown(),
     ));
     text
@@ -152,7 +164,8 @@ pub(super) fn terminal(results: &Results, figures: &Figures) -> String {
     let grid = grid(results, figures);
     let columns = terminal_columns(figures);
     let mut lines = vec![columns.map(|(_, heading)| heading.to_owned()).to_vec()];
-    for line in &grid.lines {
+    // Of the small model there are scores on tasks alone, which are not shown.
+    for line in grid.lines.iter().filter(|line| line.role.is_some()) {
         let cell = |(heading, _): (&str, &str)| match grid.columns.iter().position(|column| column == heading) {
             Some(0) => line.title.clone(),
             Some(place) => line.cells[place - 1].measured.clone(),

@@ -1,7 +1,10 @@
 //! What the files of a report hold, on results that nobody measured.
 
 use super::*;
+use crate::methods;
 use crate::record::{Provenance, RunRecord};
+use crate::schema::Experiment;
+use ligo_kernels::Cpu;
 use polars::prelude::DataType;
 use std::collections::HashMap;
 
@@ -121,21 +124,95 @@ fn the_table_has_spreads_the_papers_figures_and_no_number_where_the_target_was_m
 fn tasks_stand_in_the_papers_order_with_its_averages_and_a_table_of_every_measure() {
     let table = &report(&sample::everything())["table.md"];
     insta::assert_snapshot!(rows_below(table, "# "), @r"
-    | Method | FLOPs saved | Wall time saved | CoLA (accuracy) | SST-2 (accuracy) | SQuAD 1.1 (F1 / exact match) | SQuAD 2.0 (F1 / exact match) | CoLA, adapters (accuracy) | GLUE average of 2 | SQuAD average | Small model charged: FLOPs / wall time | Final validation loss | Perplexity | Steps to target | Total FLOPs | Wall time |
+    | Method | FLOPs saved | Wall time saved | CoLA (accuracy / Matthews) | SST-2 (accuracy) | SQuAD 1.1 (F1 / exact match) | SQuAD 2.0 (F1 / exact match) | CoLA, adapters (accuracy / Matthews) | GLUE average of 2 | SQuAD average | Small model charged: FLOPs / wall time | Final validation loss | Perplexity | Steps to target | Total FLOPs | Wall time |
     |:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
-    | scratch | – | – | 62.50 ± 0.71<br>*(paper: 62.09)* | 81.50 ± 0.71<br>*(paper: 88.19)* | 71.50 ± 0.71 / 62.50 ± 0.71<br>*(paper: 86.55 / 77.31)* | 61.50 ± 0.71 / 52.50 ± 0.71<br>*(paper: 71.31 / 67.07)* | 61.50 ± 0.71<br>*(paper: 62.39)* | 72.00 ± 0.71<br>*(paper: 75.14)* | 66.50 ± 0.71 / 57.50 ± 0.71<br>*(paper: 78.79 / 72.19)* | – | 4.623 ± 0.005 | 101.9 ± 0.50 | 600 | 18.6 T | 67 s ± 1.4 s |
-    | stackbert | 46.3 ± 0.2 %<br>*(paper: 34.1 %)* | 45.6 ± 0.2 %<br>*(paper: 33.3 %)* | 65.50 ± 0.71<br>*(paper: 59.09)* | 84.50 ± 0.71<br>*(paper: 88.99)* | 74.50 ± 0.71 / 65.50 ± 0.71<br>*(paper: 86.50 / 77.42)* | 64.50 ± 0.71 / 55.50 ± 0.71<br>*(paper: 71.32 / 67.41)* | 64.50 ± 0.71<br>*(paper: 59.56)* | 75.00 ± 0.71<br>*(paper: 74.04)* | 69.50 ± 0.71 / 60.50 ± 0.71<br>*(paper: 78.91 / 72.41)* | 46.3 ± 0.2 / 45.6 ± 0.2 % | 4.553 ± 0.005 | 94.96 ± 0.47 | 419 ± 1 | 15.6 T | 57 s ± 0.9 s |
-    | late | reached with 1 of 2 seeds | reached with 1 of 2 seeds | 68.50 ± 0.71 | 87.50 ± 0.71 | 77.50 ± 0.71 / 68.50 ± 0.71 | 67.50 ± 0.71 / 58.50 ± 0.71 | 67.50 ± 0.71 | 78.00 ± 0.71 | 72.50 ± 0.71 / 63.50 ± 0.71 | reached with 1 of 2 seeds | 4.668 ± 0.083 | 106.7 ± 8.82 | reached with 1 of 2 seeds | 18.6 T | 67 s ± 1.4 s |
-    | ligo | 64.0 ± 0.4 %<br>*(paper: 44.7 %)* | 64.0 ± 0.6 %<br>*(paper: 40.7 %)* | 71.50 ± 0.71<br>*(paper: 62.09)* | 90.50 ± 0.71<br>*(paper: 88.42)* | 80.50 ± 0.71 / 71.50 ± 0.71<br>*(paper: 86.28 / 77.45)* | 70.50 ± 0.71 / 61.50 ± 0.71<br>*(paper: 71.24 / 67.17)* | 70.50 ± 0.71<br>*(paper: 63.05)* | 81.00 ± 0.71<br>*(paper: 75.25)* | 75.50 ± 0.71 / 66.50 ± 0.71<br>*(paper: 78.76 / 72.31)* | 41.5 ± 0.4 / 32.7 ± 1.2 % | 4.473 ± 0.005 | 87.66 ± 0.43 | 213 ± 3 | 19.9 T | 72 s ± 1.4 s |
+    | small model | – | – | 57.50 ± 0.71 / 6.50 ± 0.71<br>*(paper: 59.93)* | 76.50 ± 0.71<br>*(paper: 87.21)* | 66.50 ± 0.71 / 57.50 ± 0.71 | 56.50 ± 0.71 / 47.50 ± 0.71 | 56.50 ± 0.71 / 4.50 ± 0.71 | 67.00 ± 0.71<br>*(paper: 73.57)* | 61.50 ± 0.71 / 52.50 ± 0.71 | – | – | – | – | – | – |
+    | scratch | – | – | 62.50 ± 0.71 / 11.50 ± 0.71<br>*(paper: 62.09)* | 81.50 ± 0.71<br>*(paper: 88.19)* | 71.50 ± 0.71 / 62.50 ± 0.71<br>*(paper: 86.55 / 77.31)* | 61.50 ± 0.71 / 52.50 ± 0.71<br>*(paper: 71.31 / 67.07)* | 61.50 ± 0.71 / 9.50 ± 0.71<br>*(paper: 62.39)* | 72.00 ± 0.71<br>*(paper: 75.14)* | 66.50 ± 0.71 / 57.50 ± 0.71<br>*(paper: 78.79 / 72.19)* | – | 4.623 ± 0.005 | 101.9 ± 0.50 | 600 | 18.6 T | 67 s ± 1.4 s |
+    | stackbert | 46.3 ± 0.2 %<br>*(paper: 34.1 %)* | 45.6 ± 0.2 %<br>*(paper: 33.3 %)* | 65.50 ± 0.71 / 14.50 ± 0.71<br>*(paper: 59.09)* | 84.50 ± 0.71<br>*(paper: 88.99)* | 74.50 ± 0.71 / 65.50 ± 0.71<br>*(paper: 86.50 / 77.42)* | 64.50 ± 0.71 / 55.50 ± 0.71<br>*(paper: 71.32 / 67.41)* | 64.50 ± 0.71 / 12.50 ± 0.71<br>*(paper: 59.56)* | 75.00 ± 0.71<br>*(paper: 74.04)* | 69.50 ± 0.71 / 60.50 ± 0.71<br>*(paper: 78.91 / 72.41)* | 46.3 ± 0.2 / 45.6 ± 0.2 % | 4.553 ± 0.005 | 94.96 ± 0.47 | 419 ± 1 | 15.6 T | 57 s ± 0.9 s |
+    | late | reached with 1 of 2 seeds | reached with 1 of 2 seeds | 68.50 ± 0.71 / 17.50 ± 0.71 | 87.50 ± 0.71 | 77.50 ± 0.71 / 68.50 ± 0.71 | 67.50 ± 0.71 / 58.50 ± 0.71 | 67.50 ± 0.71 / 15.50 ± 0.71 | 78.00 ± 0.71 | 72.50 ± 0.71 / 63.50 ± 0.71 | reached with 1 of 2 seeds | 4.668 ± 0.083 | 106.7 ± 8.82 | reached with 1 of 2 seeds | 18.6 T | 67 s ± 1.4 s |
+    | ligo | 64.0 ± 0.4 %<br>*(paper: 44.7 %)* | 64.0 ± 0.6 %<br>*(paper: 40.7 %)* | 71.50 ± 0.71 / 20.50 ± 0.71<br>*(paper: 62.09)* | 90.50 ± 0.71<br>*(paper: 88.42)* | 80.50 ± 0.71 / 71.50 ± 0.71<br>*(paper: 86.28 / 77.45)* | 70.50 ± 0.71 / 61.50 ± 0.71<br>*(paper: 71.24 / 67.17)* | 70.50 ± 0.71 / 18.50 ± 0.71<br>*(paper: 63.05)* | 81.00 ± 0.71<br>*(paper: 75.25)* | 75.50 ± 0.71 / 66.50 ± 0.71<br>*(paper: 78.76 / 72.31)* | 41.5 ± 0.4 / 32.7 ± 1.2 % | 4.473 ± 0.005 | 87.66 ± 0.43 | 213 ± 3 | 19.9 T | 72 s ± 1.4 s |
     ");
     insta::assert_snapshot!(rows_below(table, "## Every measure"), @r"
     | Method | CoLA: accuracy | CoLA: Matthews | SST-2: accuracy | SQuAD 1.1: F1 | SQuAD 1.1: exact match | SQuAD 2.0: F1 | SQuAD 2.0: exact match | CoLA, adapters: accuracy | CoLA, adapters: Matthews |
     |:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+    | small model | 57.50 ± 0.71 | 6.50 ± 0.71 | 76.50 ± 0.71 | 66.50 ± 0.71 | 57.50 ± 0.71 | 56.50 ± 0.71 | 47.50 ± 0.71 | 56.50 ± 0.71 | 4.50 ± 0.71 |
     | scratch | 62.50 ± 0.71 | 11.50 ± 0.71 | 81.50 ± 0.71 | 71.50 ± 0.71 | 62.50 ± 0.71 | 61.50 ± 0.71 | 52.50 ± 0.71 | 61.50 ± 0.71 | 9.50 ± 0.71 |
     | stackbert | 65.50 ± 0.71 | 14.50 ± 0.71 | 84.50 ± 0.71 | 74.50 ± 0.71 | 65.50 ± 0.71 | 64.50 ± 0.71 | 55.50 ± 0.71 | 64.50 ± 0.71 | 12.50 ± 0.71 |
     | late | 68.50 ± 0.71 | 17.50 ± 0.71 | 87.50 ± 0.71 | 77.50 ± 0.71 | 68.50 ± 0.71 | 67.50 ± 0.71 | 58.50 ± 0.71 | 67.50 ± 0.71 | 15.50 ± 0.71 |
     | ligo | 71.50 ± 0.71 | 20.50 ± 0.71 | 90.50 ± 0.71 | 80.50 ± 0.71 | 71.50 ± 0.71 | 70.50 ± 0.71 | 61.50 ± 0.71 | 70.50 ± 0.71 | 18.50 ± 0.71 |
     ");
+}
+
+/// The cells of a line of a table in Markdown, by their headings.
+fn cells<'a>(table: &'a str, title: &str) -> HashMap<&'a str, &'a str> {
+    let split = |line: &'a str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    let mut lines = table.lines().filter(|line| line.starts_with('|')).map(split);
+    let headings = lines.next().unwrap();
+    // A title can go on with the row's rate.
+    let line = lines
+        .find(|line| line[0].split(" (").next() == Some(title))
+        .unwrap_or_else(|| panic!("no {title} in:\n{table}"));
+    headings.into_iter().zip(line).collect()
+}
+
+#[test]
+fn rows_of_the_papers_table_5_have_no_savings_of_the_paper_and_its_scores_right_after_growing() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let path = workspace.join("experiments/paper/bert-no-pretraining.toml");
+    let experiment = Experiment::load(&path, &[], &methods::<Cpu>(), &workspace).unwrap();
+    let rows: Vec<(&str, &str)> =
+        experiment.methods.iter().map(|row| (row.label.as_str(), row.method.as_str())).collect();
+    let mut results = sample::results(&[0], &rows);
+    let labels = rows.iter().map(|(label, _)| *label).chain(["small"]);
+    results.downstream = labels.flat_map(|label| sample::scores_on(&experiment.tasks, label)).collect();
+    results.experiment = Experiment { seeds: vec![0], ..experiment };
+    let table = report(&results)["table.md"].clone();
+    let table = rows_below(&table, "# ");
+    for (row, saved, cola, average) in [
+        ("small model", "", "(paper: 59.93)", "(paper: 80.38)"),
+        ("ligo", "(paper: 44.7 %)", "(paper: 62.09)", "(paper: 82.57)"),
+        ("ligo-init", "", "(paper: 60.70)", "(paper: 81.04)"),
+        ("ligo-paper-init", "", "(paper: 60.70)", "(paper: 81.04)"),
+    ] {
+        let cells = cells(&table, row);
+        for (heading, paper) in
+            [("FLOPs saved", saved), ("CoLA (accuracy / Matthews)", cola), ("GLUE average of 7", average)]
+        {
+            let cell = cells.get(heading).unwrap_or_else(|| panic!("no {heading} in:\n{table}"));
+            let found = cell.split_once("<br>").map(|(_, paper)| paper.trim_matches('*')).unwrap_or_default();
+            assert_eq!(found, paper, "{row}, {heading}");
+        }
+        assert_eq!(cells["Wall time saved"].contains("paper"), row == "ligo", "{row}");
+    }
+}
+
+#[test]
+fn a_task_on_other_data_than_its_kinds_has_nothing_of_the_paper_beside_it() {
+    let mut results = sample::everything();
+    results.experiment.tasks[1].label = "sst2-sentences".into();
+    for record in results.downstream.iter_mut().filter(|record| record.task == "sst2") {
+        record.task = "sst2-sentences".into();
+    }
+    let table = rows_below(&report(&results)["table.md"], "# ");
+    assert!(cells(&table, "ligo")["CoLA (accuracy / Matthews)"].contains("(paper: 62.09)"), "{table}");
+    assert_eq!(cells(&table, "ligo")["sst2-sentences (accuracy)"], "90.50 ± 0.71");
+    assert!(!table.contains("GLUE average"), "{table}");
+}
+
+#[test]
+fn the_small_models_scores_are_in_the_summary() {
+    let summary = json(&report(&sample::everything())["summary.json"]);
+    let scores = summary["small"]["downstream"].as_array().unwrap();
+    assert_eq!((scores.len(), &scores[0]["task"]), (10, &"cola".into()), "{scores:?}");
+}
+
+#[test]
+fn what_was_trained_beside_the_listed_runs_is_named() {
+    let sentence = "Not listed are other runs of this experiment: the points of the search that were not chosen, scratch trained anew \
+                    at equal compute, the tuning on tasks.";
+    let files = report(&sample::everything());
+    assert!(files["table.md"].contains(sentence) && files["report.html"].contains(sentence));
+    assert!(!report(&sample::irregular())["table.md"].contains("Not listed"));
 }
 
 #[test]
@@ -246,14 +323,14 @@ fn comparison(change: impl Fn(&mut Results)) -> anyhow::Result<(String, HashMap<
 fn experiments_on_the_same_data_are_held_against_the_first_ones_reference_seed_by_seed() {
     let (text, files) = comparison(|_| {}).unwrap();
     insta::assert_snapshot!(text, @r"
-    Experiment: method                 FLOPs saved             Wall time saved   FLOPs saved against scratch of sample   Wall time saved against scratch of sample   Final validation loss   Total FLOPs      Wall time
-    sample: scratch                              –                           –                                       –                                           –           4.623 ± 0.005        18.6 T   67 s ± 1.4 s
-    sample: ligo                      64.0 ± 0.4 %                64.0 ± 0.6 %                            64.0 ± 0.4 %                                64.0 ± 0.6 %           4.473 ± 0.005        19.9 T   72 s ± 1.4 s
-    sample: late <&>     reached with 1 of 2 seeds   reached with 1 of 2 seeds               reached with 1 of 2 seeds                   reached with 1 of 2 seeds           4.668 ± 0.083        18.6 T   67 s ± 1.4 s
-    sample: never                      not reached                 not reached                             not reached                                 not reached           4.933 ± 0.005        9.30 T   33 s ± 0.7 s
-    other: scratch                               –                           –                                   0.0 %                                       0.0 %           4.630 ± 0.005        18.6 T   69 s ± 1.4 s
-    other: stacked                    46.1 ± 0.1 %                45.9 ± 0.3 %                                  46.2 %                                      45.7 %           4.560 ± 0.005        15.6 T   58 s ± 0.9 s
-    other: ligo                       64.4 ± 0.0 %                64.5 ± 0.1 %                                  64.3 %                                      64.4 %           4.480 ± 0.005        19.9 T   74 s ± 1.4 s
+    Experiment: method                 FLOPs saved             Wall time saved   FLOPs saved against scratch of sample   Wall time saved against scratch of sample   Small model charged: FLOPs / wall time   Final validation loss   Total FLOPs      Wall time
+    sample: scratch                              –                           –                                       –                                           –                                        –           4.623 ± 0.005        18.6 T   67 s ± 1.4 s
+    sample: ligo                      64.0 ± 0.4 %                64.0 ± 0.6 %                            64.0 ± 0.4 %                                64.0 ± 0.6 %                41.5 ± 0.4 / 32.7 ± 1.2 %           4.473 ± 0.005        19.9 T   72 s ± 1.4 s
+    sample: late <&>     reached with 1 of 2 seeds   reached with 1 of 2 seeds               reached with 1 of 2 seeds                   reached with 1 of 2 seeds                reached with 1 of 2 seeds           4.668 ± 0.083        18.6 T   67 s ± 1.4 s
+    sample: never                      not reached                 not reached                             not reached                                 not reached                              not reached           4.933 ± 0.005        9.30 T   33 s ± 0.7 s
+    other: scratch                               –                           –                                   0.0 %                                       0.0 %                                        –           4.630 ± 0.005        18.6 T   69 s ± 1.4 s
+    other: stacked                    46.1 ± 0.1 %                45.9 ± 0.3 %                                  46.2 %                                      45.7 %                46.1 ± 0.1 / 45.9 ± 0.3 %           4.560 ± 0.005        15.6 T   58 s ± 0.9 s
+    other: ligo                       64.4 ± 0.0 %                64.5 ± 0.1 %                                  64.3 %                                      64.4 %                41.8 ± 0.0 / 34.1 ± 0.8 %           4.480 ± 0.005        19.9 T   74 s ± 1.4 s
     ");
     assert!(files["table.md"].contains("other trained the same large model on the same data as sample"));
     tags(&files["report.html"], &["meta", "link"]);
@@ -268,6 +345,26 @@ fn experiments_on_other_data_are_held_against_their_own_reference_alone() {
     assert!(!text.contains("against"), "{text}");
     assert!(files["table.md"].contains("Of other the data or the large model are others"), "{}", files["table.md"]);
     assert!(!files["loss-flops.svg"].contains("target of"));
+}
+
+#[test]
+fn experiments_with_tasks_have_their_scores_side_by_side() {
+    let mut one = sample::everything();
+    one.experiment.name = "one".into();
+    let mut other = one.clone();
+    other.experiment.name = "other".into();
+    other.downstream.retain(|record| record.task == "cola" && record.way == "full");
+    let directory = tempfile::tempdir().unwrap();
+    compare(&[one, other], directory.path()).unwrap();
+    let table = &files_in(directory.path())["table.md"];
+    for (row, cola, sst2) in [
+        ("one: ligo", "71.50 ± 0.71 / 20.50 ± 0.71", "90.50 ± 0.71"),
+        ("other: ligo", "71.50 ± 0.71 / 20.50 ± 0.71", "–"),
+    ] {
+        let cells = cells(table, row);
+        assert_eq!((cells["CoLA (accuracy / Matthews)"], cells["SST-2 (accuracy)"]), (cola, sst2), "{row}");
+        assert_eq!(cells["Small model charged: FLOPs / wall time"], "41.5 ± 0.4 / 32.7 ± 1.2 %", "{row}");
+    }
 }
 
 #[test]

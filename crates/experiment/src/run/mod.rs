@@ -9,6 +9,7 @@ pub(crate) mod jobs;
 mod lock;
 mod observer;
 mod optimiser_state;
+mod owner;
 pub(crate) mod search;
 pub(crate) mod seeds;
 mod stage;
@@ -43,6 +44,7 @@ use ligo_models::hub;
 use ligo_train::{StopFlag, TrainError};
 use lock::Lock;
 use search::Settled;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tasks::Evaluated;
@@ -82,8 +84,9 @@ pub enum Outcome {
 /// Runs an experiment as far as it has not been run, then writes its results.
 ///
 /// # Errors
-/// Another process in the same results directory; data that are missing or unfit; a directory that cannot be written; a full
-/// disk; a training that diverges, after all other runs are done. What was done until then is kept.
+/// Another process in the same results directory, or another file's results in it; data of the experiment or of its tasks that are
+/// missing or unfit; a directory that cannot be written; a full disk; a training that diverges, after all other runs are done. What
+/// was done until then is kept.
 pub fn run<D: Kernels>(
     experiment: &Experiment,
     registry: &Registry<D>,
@@ -102,9 +105,12 @@ fn run_here<D: Kernels>(
 ) -> Result<Outcome> {
     let results = options.results_dir.join(&experiment.name);
     let _lock = Lock::acquire(&results)?;
+    owner::check(&results, experiment.file.as_deref())?;
     let data = Data::prepare(experiment, options).with_context(|| format!("{}.toml, [data]", experiment.name))?;
     options.observer.event(&Event::DataReady(data.record()));
     let validation = data.validation(experiment)?;
+    let tasks = tasks::check(experiment, registry, data.record(), (options, &results))?;
+    owner::claim(&results, experiment.file.as_deref())?;
     write_json(&results.join(DATA_RECORD), data.record())?;
     let checkpoint = experiment.checkpoint.as_ref().map(|small| hub::open(&small.directory)).transpose()?;
     let (data, validation, checkpoint) = (&data, validation.as_slice(), checkpoint.as_ref());
@@ -139,7 +145,7 @@ fn run_here<D: Kernels>(
         let experiment = &settled.experiment;
         let setting = Setting { experiment, device, data, validation, checkpoint, options, results };
         let jobs = jobs(&settled.experiment, registry, data.record(), results, &settled.homes)?;
-        if let Evaluated::Stopped = tasks::evaluate(&setting, &jobs)? {
+        if let Evaluated::Stopped = tasks::evaluate(&setting, &jobs, &tasks)? {
             return Ok(Outcome::Stopped);
         }
     }
@@ -218,17 +224,19 @@ fn has_diverged(error: &anyhow::Error) -> bool {
 /// The records of all runs that are done and still what the experiment says.
 ///
 /// # Errors
-/// If there is none, or a record cannot be read.
+/// If there is none, or a record cannot be read, or they are another file's.
 pub fn collect<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, options: &Options<'_>) -> Result<Results> {
     let results = options.results_dir.join(&experiment.name);
-    let nothing = || format!("{}: no finished run of {}, expected one or more", results.display(), experiment.name);
-    let data = data_record(&results)?.with_context(nothing)?;
+    owner::check(&results, experiment.file.as_deref())?;
+    let nothing = format!("{}: no finished run of {}", results.display(), experiment.name);
+    let data = data_record(&results)?.with_context(|| format!("{nothing}, expected one or more"))?;
     let settled = search::settle(experiment, registry, &data, &results)?;
     let (small, methods) = finished(&settled, registry, &data, &results)?;
     let newest = small.iter().chain(&methods).max_by(|a: &&RunRecord, b| a.provenance.date.cmp(&b.provenance.date));
-    let provenance = newest.with_context(nothing)?.provenance.clone();
+    let Some(newest) = newest else { bail!("{nothing}{}", other_states(experiment, registry, &data, &results)?) };
+    let provenance = newest.provenance.clone();
     let runs = jobs(&settled.experiment, registry, &data, &results, &settled.homes)?;
-    let downstream = tasks::collect(&settled.experiment, &runs)?;
+    let downstream = tasks::collect(&settled.experiment, &runs, &options.workspace)?;
     drop(runs);
     let equal_compute = equal_compute::compared(&settled.experiment, registry, &data, &results, &methods)?;
     Ok(Results {
@@ -241,6 +249,28 @@ pub fn collect<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, opti
         downstream,
         provenance,
     })
+}
+
+/// What there is where nothing is done: runs of another state of the file, if there are any.
+fn other_states<D: Kernels>(
+    experiment: &Experiment,
+    registry: &Registry<D>,
+    data: &DataRecord,
+    results: &Path,
+) -> Result<String> {
+    let (mut changes, mut runs) = (BTreeSet::new(), BTreeSet::new());
+    for experiment in search::grid(experiment).iter().chain([experiment]) {
+        for (change, of) in stale(&jobs(experiment, registry, data, results, &Homes::new())?)? {
+            changes.insert(change.to_string());
+            runs.extend(of);
+        }
+    }
+    let Some(first) = changes.first() else { return Ok(", expected one or more".into()) };
+    let more = if changes.len() > 1 { format!(" and {} more", changes.len() - 1) } else { String::new() };
+    Ok(format!(
+        " as its file and --set are now, {} of another state of it ({first}{more}): run it, or change that back",
+        runs.len()
+    ))
 }
 
 /// The records of the small models and of the rows that are done.

@@ -389,6 +389,49 @@ fn a_diverging_row_is_reported_when_the_others_are_done() {
 }
 
 #[test]
+fn a_results_directory_of_another_file_is_refused_and_nothing_is_lost() {
+    let place = Place::new();
+    let (results, _) = place.finished(&[]);
+    std::fs::create_dir(place.path("mine")).expect("the directory is writable");
+    std::fs::copy(place.path("tiny.toml"), place.path("mine/tiny.toml")).expect("the directory is writable");
+    let registry = methods::<Cpu>();
+    let other = Experiment::load(&place.path("mine/tiny.toml"), &[], &registry, place.0.path()).expect("it is good");
+    let watcher = Watcher::new(u64::MAX);
+    let run_other = || run(&other, &registry, &Cpu::default(), &place.options(&watcher)).map(drop);
+    for refused in [run_other(), collect(&other, &registry, &place.options(&watcher)).map(drop)] {
+        let error = format!("{:#}", refused.expect_err("it is another file's"));
+        let both = "results/tiny: holds the results of tiny.toml, expected those of mine/tiny.toml; ";
+        assert!(error.contains(both) && error.contains("--results DIR"), "{error}");
+    }
+    let (again, _) = place.finished(&["title=Another"]);
+    assert_eq!(timeless(&again), timeless(&results));
+
+    // One that nobody has claimed is whoever's comes first.
+    std::fs::remove_file(place.path("results/tiny/runs/experiment.json")).expect("it is there");
+    run_other().expect("it is nobody's");
+    assert_eq!(watcher.steps(), 0);
+    place.run(&[], &watcher).expect_err("it is the other's now");
+}
+
+#[test]
+fn a_report_of_another_state_of_the_file_says_what_runs_there_are() {
+    let place = Place::new();
+    let watcher = Watcher::new(u64::MAX);
+    let report = |edit: &[&str]| {
+        let found = collect(&place.experiment(edit), &methods::<Cpu>(), &place.options(&watcher));
+        found.map(|results| results.methods.len()).map_err(|error| format!("{error:#}"))
+    };
+    let error = report(&[]).expect_err("nothing was run");
+    assert!(error.ends_with("no finished run of tiny, expected one or more"), "{error}");
+    place.finished(&[]);
+    assert_eq!(report(&[]), Ok(4));
+    let error = report(&["training.steps=5"]).expect_err("nothing was run for five steps");
+    let expected = "no finished run of tiny as its file and --set are now, 5 of another state of it \
+                    (small_training.steps changed 6 → 5 and 1 more)";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn a_plan_agrees_with_the_run_and_needs_no_data() {
     let place = Place::new();
     let experiment = place.experiment(&[]);

@@ -2,9 +2,11 @@
 
 use super::error::{ConfigError, hint};
 use super::tree::Node;
-use super::{DataConfig, Experiment, ImagesConfig, LanguageObjective, MethodConfig, ROW_KEYS, TaskKind};
+use super::{DataConfig, Experiment, ImagesConfig, LanguageObjective, MethodConfig, ROW_KEYS, TaskConfig, TaskKind};
 use crate::registry::{self, Registry};
 use crate::strategies::{self, Refused};
+use ligo_data::images::augment::Augmentation;
+use ligo_downstream::DownstreamError;
 use ligo_growth::{Action, GrowthError, Recipe, Stage, Start, Task};
 use ligo_kernels::Kernels;
 use ligo_models::{Family, Model, ModelConfig, ModelError};
@@ -231,17 +233,17 @@ impl Checker<'_> {
     fn tasks(&self, experiment: &Experiment) -> Result<(), ConfigError> {
         let mut labels = HashSet::new();
         for (index, task) in experiment.tasks.iter().enumerate() {
-            let at = |key: &'static str| ["tasks".to_owned(), index.to_string(), key.to_owned()];
-            let require = |holds: bool, key, found: String, expected: &str| {
-                let path = at(key);
-                self.require(holds, &path.each_ref().map(String::as_str), found, expected)
-            };
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+');
             let label = &task.label;
             let names = !label.is_empty() && label.len() <= 64 && label.chars().all(fits);
             let expected = "1 to 64 letters, digits, '-', '_' or '+' (it names a directory)";
-            require(names, "label", format!("{label:?}"), expected)?;
-            require(labels.insert(label), "label", format!("{label:?}"), "every label once")?;
+            let place = index.to_string();
+            self.require(names, &["tasks", &place, "label"], format!("{label:?}"), expected)?;
+            let new = labels.insert(label);
+            self.require(new, &["tasks", &place, "label"], format!("{label:?}"), "every label once")?;
+            let require = |holds: bool, key: &str, found: String, expected: &str| {
+                self.require(holds, &["tasks", label, key], found, expected)
+            };
             let images = task.task == TaskKind::Images;
             let reads = experiment.large.family.reads_images();
             let expected =
@@ -285,6 +287,39 @@ impl Checker<'_> {
                 format!("{:?}", task.probes),
                 "none: the task has no classes",
             )?;
+            require(reads || !task.skip_broken, "skip_broken", "true".into(), "no such key: images alone have it")?;
+            let plain = task.augmentation == Augmentation::default();
+            require(reads || plain, "augmentation", "given".into(), "no such key: images alone have it")?;
+            if let Err(error) = task.augmentation.check() {
+                return Err(self.error(&["tasks", label, "augmentation"], format!("'tasks.{label}': {error}")));
+            }
+            self.tuning(experiment, task)?;
+        }
+        Ok(())
+    }
+
+    /// What can be known of a tuning before there is a model to tune.
+    fn tuning(&self, experiment: &Experiment, task: &TaskConfig) -> Result<(), ConfigError> {
+        let label = task.label.as_str();
+        match task.tuning.check(task.task.kind()) {
+            Err(DownstreamError::Tuning { key, found, expected }) => {
+                return self.require(false, &["tasks", label, "tuning", key], found, &expected);
+            }
+            Err(other) => return Err(self.error(&["tasks", label, "tuning"], format!("'tasks.{label}': {other}"))),
+            Ok(()) => {}
+        }
+        if task.probes_only || task.task == TaskKind::Images {
+            return Ok(());
+        }
+        for (name, model) in [("small", &experiment.small), ("large", &experiment.large)] {
+            let expected = "one for bert or roberta, or probes_only = true: no other family has a head for it";
+            let found = format!("to tune a {} model on", model.family);
+            self.require(!model.family.is_causal(), &["tasks", label, "task"], found, expected)?;
+            if let (Some(longest), Some(length)) = (model.longest_sequence(), task.tuning.max_sequence_length) {
+                let expected = format!("at most {longest}, the longest sequence of '{name}'");
+                let path = ["tasks", label, "tuning", "max_sequence_length"];
+                self.require(length <= longest, &path, length, &expected)?;
+            }
         }
         Ok(())
     }

@@ -38,7 +38,8 @@ impl Experiment {
             tree::set(&mut root, argument)?;
         }
         let name = name_of(path)?;
-        resolve(root, name, registry, workspace)
+        let experiment = resolve(root, name, registry, workspace)?;
+        Ok(Self { file: Some(file_of(path, workspace)), ..experiment })
     }
 
     /// The resolved experiment as TOML; loading it gives the same experiment.
@@ -99,6 +100,14 @@ fn name_of(path: &Path) -> Result<String, ConfigError> {
         Some(stem) if !stem.is_empty() => Ok(stem.to_owned()),
         _ => Err(ConfigError::new(path.display(), "has no name that could name the results, expected <name>.toml")),
     }
+}
+
+/// As [`Experiment::file`] has it.
+fn file_of(path: &Path, workspace: &Path) -> PathBuf {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let file = whole(path);
+    let below = file.strip_prefix(whole(workspace)).map(Path::to_owned);
+    below.unwrap_or(file)
 }
 
 /// A file with those that it extends below it. `chain`: the files that led here.

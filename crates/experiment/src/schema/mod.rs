@@ -38,6 +38,10 @@ pub struct Experiment {
     /// The file's name without `.toml`: names the directory of the results. Not a key of the TOML.
     #[serde(skip)]
     pub name: String,
+    /// The file: below the workspace where it lies in it, else absolute. None of an experiment that was not read from one. Not a key
+    /// of the TOML.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The heading of the report.
     pub title: String,
     /// One line for `cargo xtask list`.

@@ -2,7 +2,7 @@
 
 use super::tree::{Node, Table, Value};
 use ligo_data::images::augment::Augmentation;
-use ligo_downstream::Tuning;
+use ligo_downstream::{Kind, Tuning};
 use ligo_eval::metrics::{GlueTask, squad::Squad};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub struct TaskConfig {
     /// Number of classes: of `texts` and `images`, which cannot do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_labels: Option<usize>,
+    /// Whether an image that does not decode is left out; if not, it ends the run. Of `images` alone, as the next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_broken: bool,
     /// What is done to training images.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub augmentation: Augmentation,
@@ -105,6 +108,15 @@ impl TaskKind {
             Self::Squad => Some(Squad::V1),
             Self::SquadV2 => Some(Squad::V2),
             _ => None,
+        }
+    }
+
+    /// What it consists of.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Squad | Self::SquadV2 => Kind::Questions,
+            Self::Images => Kind::Images,
+            _ => Kind::Texts,
         }
     }
 

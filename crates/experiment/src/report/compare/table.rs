@@ -5,7 +5,10 @@ use super::lines::role;
 use crate::report::figures::Row;
 use crate::report::grid::{Cell, Contents, Grid, Line};
 use crate::report::savings::Savings;
-use crate::report::{number, table};
+use crate::report::{number, table, tasks};
+
+/// An experiment's columns of tasks: a heading, and a cell for each row.
+type Scores = Vec<(String, Vec<Cell>)>;
 
 /// Whether a row of another experiment can be held against the first one's reference.
 fn any_alike(compared: &[Compared<'_>]) -> bool {
@@ -21,17 +24,25 @@ pub(super) fn grid(compared: &[Compared<'_>]) -> Grid {
         let against = format!("against {} of {}", first.figures.reference, first.name());
         columns.extend([format!("FLOPs saved {against}"), format!("Wall time saved {against}")]);
     }
+    columns.push("Small model charged: FLOPs / wall time".into());
     columns.push(format!("Final {}", measure.name()));
     columns.extend(["Total FLOPs", "Wall time"].map(str::to_owned));
-    let lines = compared.iter().flat_map(|one| one.figures.rows.iter().map(move |row| (one, row)));
-    let line = |(one, row): (&Compared<'_>, &Row)| {
+    let scores: Vec<Scores> = compared.iter().map(|one| tasks::main_columns(one.results, &one.figures)).collect();
+    let tasks = headings(&scores);
+    columns.extend(tasks.iter().map(|&heading| heading.to_owned()));
+    let lines = compared.iter().zip(&scores).flat_map(|(one, scores)| {
+        one.figures.rows.iter().enumerate().map(move |(place, row)| (one, row, scores, place))
+    });
+    let line = |(one, row, scores, place): (&Compared<'_>, &Row, &Scores, usize)| {
         let mut cells = vec![table::saved(row, &row.savings.flops), table::saved(row, &row.savings.wall)];
         if any_alike(compared) {
             cells.extend(against(one, first, row));
         }
+        cells.push(table::charged(row, &row.savings));
         cells.push(row.metric(measure).show_with(|mean, sd| measure.show_spread(mean, sd)));
         cells.push(row.flops.show(number::si));
         cells.push(row.wall_seconds.show(number::seconds));
+        cells.extend(tasks.iter().map(|heading| score(scores, heading, place)));
         Line {
             role: Some(role(compared, row)),
             title: format!("{}: {}", one.name(), row.title),
@@ -44,6 +55,23 @@ pub(super) fn grid(compared: &[Compared<'_>]) -> Grid {
         columns,
         lines: lines.map(line).collect(),
     }
+}
+
+/// The headings of any experiment's tasks, each once.
+fn headings(scores: &[Scores]) -> Vec<&str> {
+    let mut headings = Vec::new();
+    for (heading, _) in scores.iter().flatten() {
+        if !headings.contains(&heading.as_str()) {
+            headings.push(heading);
+        }
+    }
+    headings
+}
+
+/// The score of the so many-th row under a heading; a dash where its experiment has no such task.
+fn score(scores: &Scores, heading: &str, place: usize) -> String {
+    let column = scores.iter().find(|(known, _)| known == heading);
+    column.map_or_else(|| number::NONE.into(), |(_, cells)| cells[place].measured.clone())
 }
 
 /// FLOPs and wall time saved against the first experiment's reference; a dash for itself and where there is nothing to compare.
@@ -106,6 +134,9 @@ pub(super) fn how_to_read(compared: &[Compared<'_>]) -> String {
     if compared.iter().any(|one| machine(one) != machine(first)) {
         sentences
             .push("They ran on different machines or with different numbers of threads: times do not compare.".into());
+    }
+    if compared.iter().any(|one| !one.results.downstream.is_empty()) {
+        sentences.push("Scores on tasks are in percent; a dash stands where an experiment has no such task.".into());
     }
     sentences.join(" ")
 }

@@ -103,6 +103,7 @@ pub(super) fn provenance(results: &Results, figures: &Figures) -> String {
     ];
     let entries: String =
         entries.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value))).collect();
-    let every = details(origin::SUMMARY, &grid(&origin::grid(results, figures)));
+    let others = origin::not_listed(results).map(|sentence| note(&sentence)).unwrap_or_default();
+    let every = details(origin::SUMMARY, &(others + &grid(&origin::grid(results, figures))));
     format!("<p>The newest run:</p>\n<dl>\n{entries}</dl>\n{every}")
 }

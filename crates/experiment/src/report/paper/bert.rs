@@ -72,6 +72,8 @@ pub(super) const TABLE_5: [(&str, [f64; 7], f64); 4] = [
     ("BERT-Base, LiGO and pretraining", [88.42, 79.29, 84.31, 62.09, 88.07, 88.81, 87.00], 82.57),
     ("BERT-Base, from scratch", [88.19, 78.43, 85.78, 62.09, 87.06, 87.18, 86.99], 82.25),
 ];
+/// The small model's row of Table 5, by its place.
+pub(super) const SMALL: usize = 0;
 /// LiGO's row of Table 5 that is not trained on, by its place.
 pub(super) const UNTRAINED: usize = 1;
 

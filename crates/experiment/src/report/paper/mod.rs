@@ -10,6 +10,7 @@ mod vision;
 pub(super) use grids::grids;
 
 use super::number;
+use crate::run::jobs::SMALL;
 use crate::schema::{Experiment, MethodConfig, PaperGrowth};
 use growths::{growth, usual};
 use ligo_models::Family;
@@ -55,6 +56,19 @@ pub(super) enum Tuning {
     Untrained,
 }
 
+impl Tuning {
+    /// Of a row by its way of measuring; none where the paper has no such scores: of probes, or of other strategies of training.
+    pub(super) fn of(row: &MethodConfig, way: &str) -> Option<Self> {
+        match way {
+            _ if strategies(row).next().is_some() => None,
+            "full" if is_untrained(row) => Some(Self::Untrained),
+            "full" => Some(Self::Full),
+            "adapters" if !is_untrained(row) => Some(Self::Adapters),
+            _ => None,
+        }
+    }
+}
+
 impl Beside {
     /// As the experiment file says, or by its family.
     pub(super) fn of(experiment: &Experiment) -> Self {
@@ -62,23 +76,35 @@ impl Beside {
         Self { growth: experiment.report.paper.unwrap_or_else(|| usual(family)), family }
     }
 
-    /// The share of FLOPs that the paper reports for a row, marked as the paper's.
+    /// The share of FLOPs that the paper reports for a row, marked as the paper's. With another strategy of training it has LiGO's
+    /// alone, of BERT-Small to BERT-Base, one strategy at a time.
     pub(super) fn flops(self, row: &MethodConfig) -> Option<String> {
+        if is_untrained(row) {
+            return None;
+        }
+        let strategies: Vec<f64> = strategies(row).collect();
         if is_ligo(&row.method) {
             let of_bert = self.growth == PaperGrowth::BertSmallToBase;
+            let extra = match strategies.as_slice() {
+                [] => String::new(),
+                [extra] if of_bert => format!(" + {}", number::percent_points(*extra)),
+                _ => return None,
+            };
             let steps = row.options.get("steps").and_then(toml::Value::as_integer);
             let table_3 = bert::TABLE_3.iter().find(|(known, ..)| of_bert && Some(*known) == steps);
             let share = table_3.map_or(growth(self.growth).flops, |(.., share)| *share);
-            let extras = strategies(row).filter(|_| of_bert);
-            let extras = extras.map(|extra| format!(" + {}", number::percent_points(extra))).collect::<String>();
-            return Some(self.marked(&format!("{}{extras} %", number::percent_points(share)), self.growth));
+            return Some(self.marked(&format!("{}{extra} %", number::percent_points(share)), self.growth));
         }
-        let (flops, _) = self.table_row(&row.method)?.savings?;
+        let (flops, _) = self.table_row(&row.method).filter(|_| strategies.is_empty())?.savings?;
         Some(self.marked(&number::percent(flops), self.table_growth()))
     }
 
-    /// The share of wall time that the paper reports for a row: of this growth where it does, else of its table's.
+    /// The share of wall time that the paper reports for a row: of this growth where it does, else of its table's. It has none with
+    /// other strategies of training.
     pub(super) fn wall(self, row: &MethodConfig) -> Option<String> {
+        if is_untrained(row) || strategies(row).next().is_some() {
+            return None;
+        }
         if let Some(wall) = growth(self.growth).wall.filter(|_| is_ligo(&row.method)) {
             return Some(self.marked(&number::percent(wall), self.growth));
         }
@@ -88,6 +114,7 @@ impl Beside {
 
     /// What the paper's model ended with on the set that it was trained on: ImageNet.
     pub(super) fn accuracy(self, row: &MethodConfig) -> Option<String> {
+        Tuning::of(row, "full").filter(|tuning| *tuning == Tuning::Full)?;
         let found = self.table_row(&row.method).filter(|_| self.family.reads_images())?;
         Some(format!("paper, ImageNet: {:.2} %", found.transfer[0]))
     }
@@ -143,6 +170,10 @@ impl Beside {
         }
         let place = place(&bert::GLUE)?;
         match tuning {
+            // Of small models the paper has BERT-Small alone.
+            Tuning::Full if method == SMALL => {
+                (self.growth == self.table_growth()).then(|| bert::TABLE_5[bert::SMALL].1[place])
+            }
             Tuning::Full => Some(self.table_row(method)?.glue[place]),
             Tuning::Adapters => {
                 bert::TABLE_6.iter().find(|(known, ..)| *known == key(method)).map(|(_, scores, _)| scores[place])
@@ -180,6 +211,11 @@ fn key(method: &str) -> &str {
 
 fn is_ligo(method: &str) -> bool {
     matches!(method, "ligo" | "ligo-paper" | "ligo-published")
+}
+
+/// Whether a row is there for what it is right after growing. A row has to end with training: of a step.
+fn is_untrained(row: &MethodConfig) -> bool {
+    row.training.steps <= 1
 }
 
 /// What the strategies of a row save on top of LiGO.
@@ -239,6 +275,25 @@ mod tests {
         ] {
             assert_eq!(bert.flops(&row("ligo", more)).as_deref(), Some(text));
         }
+        let staged = || toml::toml! { staged_training = { layers = 2, share = 0.125 } };
+        let two = toml::toml! {
+            token_dropping = { share = 0.15 }
+            layer_dropping = { max_rate = 0.1 }
+        };
+        assert_eq!(bert.wall(&row("ligo", toml::Table::new())).as_deref(), Some("paper: 40.7 %"));
+        assert_eq!(bert.wall(&row("ligo", staged())), None);
+        for (beside, method, more) in [
+            (bert, "bert2bert", staged()),
+            (bert, "ligo", two),
+            (Beside { growth: PaperGrowth::BertDepth, ..bert }, "ligo", staged()),
+        ] {
+            let row = row(method, more);
+            assert_eq!(
+                (beside.flops(&row), beside.wall(&row), Tuning::of(&row, "full")),
+                (None, None, None),
+                "{method}"
+            );
+        }
     }
 
     #[test]
@@ -272,6 +327,8 @@ mod tests {
             (bert, "ligo", "cola", Tuning::Untrained, Some("paper: 60.70")),
             (bert, "mslt", "squad2", Tuning::Full, Some("paper: 70.68 / 67.17")),
             (bert, "mslt", "rte", Tuning::Full, None),
+            (bert, "small", "cola", Tuning::Full, Some("paper: 59.93")),
+            (Beside { growth: PaperGrowth::BertDepth, ..bert }, "small", "cola", Tuning::Full, None),
             (bert, "mslt", "cola", Tuning::Untrained, None),
             (deit, "ki", "cars", Tuning::Full, Some("paper: 92.08")),
             (deit, "ki", "cola", Tuning::Full, None),

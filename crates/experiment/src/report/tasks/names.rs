@@ -1,5 +1,8 @@
 //! Tasks and measures by the names that experiment files and records give them, and how tables write them.
 
+use crate::schema::TaskKind;
+use ligo_eval::metrics::squad::Squad;
+
 /// A task as tables write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
@@ -41,14 +44,24 @@ const TASKS: [(&[&str], &str, &str, Group); 16] = [
 ];
 
 impl Task {
-    /// Of a task's label; one that is not known goes by its label.
-    pub(super) fn of(label: &str) -> Self {
+    /// Of a task of this kind and label. One that is labelled otherwise than its kind is another set of data: it goes by its label.
+    pub(super) fn of(kind: TaskKind, label: &str) -> Self {
         let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
         let known = TASKS.iter().find(|(labels, ..)| labels.contains(&plain.as_str()));
-        match known {
+        match known.filter(|(_, key, ..)| is_own(kind, key)) {
             Some(&(_, key, name, group)) => Self { key, name: name.into(), group },
             None => Self { key: "", name: label.into(), group: Group::Other },
         }
+    }
+}
+
+/// Whether a task of that kind can be what the tables know by `key`. What the images of a set are its label says alone.
+fn is_own(kind: TaskKind, key: &str) -> bool {
+    match (kind.glue(), kind.squad()) {
+        (Some(glue), _) => glue.facts().config == key,
+        (None, Some(Squad::V1)) => key == "squad1",
+        (None, Some(Squad::V2)) => key == "squad2",
+        (None, None) => kind == TaskKind::Images,
     }
 }
 
@@ -76,16 +89,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_of_any_spelling_find_their_task() {
-        for (label, key, name) in [
-            ("SST-2", "sst2", "SST-2"),
-            ("squad", "squad1", "SQuAD 1.1"),
-            ("squad_v2", "squad2", "SQuAD 2.0"),
-            ("squad-v2", "squad2", "SQuAD 2.0"),
-            ("cifar100", "cifar100", "CIFAR-100"),
-            ("movie-reviews", "", "movie-reviews"),
+    fn labels_of_any_spelling_find_their_task_and_other_data_go_by_their_label() {
+        for (kind, label, key, name) in [
+            (TaskKind::Sst2, "SST-2", "sst2", "SST-2"),
+            (TaskKind::Squad, "squad", "squad1", "SQuAD 1.1"),
+            (TaskKind::SquadV2, "squad_v2", "squad2", "SQuAD 2.0"),
+            (TaskKind::SquadV2, "squad-v2", "squad2", "SQuAD 2.0"),
+            (TaskKind::Images, "cifar100", "cifar100", "CIFAR-100"),
+            (TaskKind::Texts, "movie-reviews", "", "movie-reviews"),
+            (TaskKind::Texts, "sst2", "", "sst2"),
+            (TaskKind::Sst2, "sst2-sentences", "", "sst2-sentences"),
+            (TaskKind::Sst2, "cola", "", "cola"),
         ] {
-            let found = Task::of(label);
+            let found = Task::of(kind, label);
             assert_eq!((found.key, found.name.as_str()), (key, name), "{label}");
         }
     }

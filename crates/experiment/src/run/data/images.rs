@@ -99,7 +99,11 @@ impl ImageData {
 }
 
 /// How images are prepared: as the checkpoint says if there is one, but for what the file says.
-fn preprocessing(experiment: &Experiment, images: &ImagesConfig, model: &ModelConfig) -> Result<Preprocessing> {
+pub(in crate::run) fn preprocessing(
+    experiment: &Experiment,
+    images: &ImagesConfig,
+    model: &ModelConfig,
+) -> Result<Preprocessing> {
     let (channels, side) = (model.num_channels(), model.image_size());
     let preprocessing = match &experiment.checkpoint {
         Some(checkpoint) => Preprocessing::of_checkpoint(&checkpoint.directory, channels, side)?,

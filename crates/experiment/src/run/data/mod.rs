@@ -8,6 +8,7 @@ use crate::record::DataRecord;
 use crate::schema::Experiment;
 use anyhow::Result;
 use images::ImageData;
+pub(super) use images::preprocessing;
 use ligo_models::Batch;
 use ligo_train::{BatchSource, TrainingConfig};
 use std::path::Path;
