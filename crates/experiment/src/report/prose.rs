@@ -35,7 +35,8 @@ pub(super) fn what_was_run(results: &Results, figures: &Figures) -> Vec<String> 
         },
         seeds(&experiment.seeds),
     );
-    vec![models, rows]
+    let remark = experiment.report.remark.clone();
+    [models, rows].into_iter().chain(remark).collect()
 }
 
 /// What was trained on: text with its vocabulary, or images with their classes.

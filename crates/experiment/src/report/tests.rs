@@ -121,6 +121,16 @@ fn the_table_has_spreads_the_papers_figures_and_no_number_where_the_target_was_m
 }
 
 #[test]
+fn a_remark_stands_above_the_table() {
+    let mut results = sample::irregular();
+    results.experiment.report.remark = Some("Beside <others>.".into());
+    let files = report(&results);
+    let (remark, table) = files["table.md"].split_once("\n| Method").unwrap();
+    assert!(remark.ends_with("Beside &lt;others>.\n") && table.contains("scratch"), "{remark}");
+    assert!(files["report.html"].contains("Beside &lt;others"));
+}
+
+#[test]
 fn tasks_stand_in_the_papers_order_with_its_averages_and_a_table_of_every_measure() {
     let table = &report(&sample::everything())["table.md"];
     insta::assert_snapshot!(rows_below(table, "# "), @r"

@@ -183,6 +183,9 @@ pub struct ReportConfig {
     /// Table 2), by what is read, if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paper: Option<PaperGrowth>,
+    /// What a reader has to know that no figure says: a sentence of one's own, above the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 impl Default for ReportConfig {
@@ -193,6 +196,7 @@ impl Default for ReportConfig {
             metric: ReportMetric::default(),
             thresholds: Vec::new(),
             paper: None,
+            remark: None,
         }
     }
 }
