@@ -86,6 +86,18 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
 }
 
+/// Piece by piece, so that however large the file, little of it counts towards this process.
+fn hash_of_tokens(map: &MappedFile) -> blake3::Hash {
+    const PIECE: usize = 16 << 20;
+    let mut hasher = blake3::Hasher::new();
+    for start in (HEADER_BYTES..map.len()).step_by(PIECE) {
+        let piece = start..map.len().min(start + PIECE);
+        hasher.update(&map[piece.clone()]);
+        map.release(piece);
+    }
+    hasher.finalize()
+}
+
 /// A tokenised corpus, mapped into memory: only the pages that are looked at are read.
 #[derive(Debug)]
 pub(crate) struct TokenFile {
@@ -117,7 +129,7 @@ impl TokenFile {
             let (found, width) = (payload.len(), header.width as u64);
             return Err(format!("found {found} bytes of tokens, expected {} tokens of {width} bytes", header.tokens));
         }
-        if blake3::hash(payload) != header.payload {
+        if hash_of_tokens(&map) != header.payload {
             return Err("the tokens do not match their hash".to_owned());
         }
         Ok(Self { map, header })
