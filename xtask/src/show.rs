@@ -46,11 +46,9 @@ fn text(plan: &Plan) -> String {
         let encoded = images.encoded.map_or("unknown, their files are not there".into(), |size| bytes(Some(size)));
         line("images", format!("kept in memory: encoded {encoded}, validation {}", bytes(Some(images.validation))));
     }
-    if let Some(run) = plan.most_evaluated() {
-        let share = run.evaluation_share();
-        let long = if share > 1.0 { ": longer than the training in between; raise evaluation.every" } else { "" };
-        line("evaluation", format!("at most {:.0} % of the training's FLOPs ({}){long}", 100.0 * share, run.label));
-    }
+    let share = plan.evaluation_share;
+    let long = if share > 1.0 { ", which takes less: raise evaluation.every" } else { "" };
+    line("evaluation", format!("{:.0} % of the FLOPs of training up to the next one{long}", 100.0 * share));
     let (speed, source) = match plan.time_source {
         TimeSource::EarlierRuns { runs, flops_per_second } => {
             (flops_per_second, format!("as in {runs} earlier runs of this experiment"))
@@ -191,7 +189,7 @@ fn json_of(plan: &Plan) -> Value {
         })).collect::<Vec<_>>(),
         "memory_bytes": plan.largest_run().map(memory_of),
         "image_bytes": plan.images.map(|images| json!({ "encoded": images.encoded, "validation": images.validation })),
-        "evaluation_share": plan.most_evaluated().map(PlannedRun::evaluation_share),
+        "evaluation_share": plan.evaluation_share,
         "seconds": plan.seconds,
         "flops_per_second": speed,
         "time_source": source,

@@ -53,6 +53,8 @@ pub struct Plan {
     pub paper: Option<PaperSteps>,
     /// What finished models are evaluated with.
     pub tasks: Vec<PlannedTask>,
+    /// FLOPs of an evaluation of the large model in those of its training up to the next one: above 1 evaluating takes longer.
+    pub evaluation_share: f64,
     /// What images take in memory, beside the steps; none for text, which stays on disk.
     pub images: Option<ImageMemory>,
     /// Seconds for everything, evaluations included; tasks as far as their files are there.
@@ -126,11 +128,6 @@ impl PlannedRun {
         self.stages.iter().map(|stage| stage.paper_flops).sum()
     }
 
-    /// FLOPs of the evaluations in those of the training: above 1 an evaluation takes longer than the training up to the next.
-    pub fn evaluation_share(&self) -> f64 {
-        self.evaluation_flops / self.flops()
-    }
-
     /// FLOPs of everything, as often as it is run, evaluations included.
     pub fn all_flops(&self) -> f64 {
         self.times as f64 * (self.flops() + self.evaluation_flops)
@@ -141,11 +138,6 @@ impl Plan {
     /// Everything that is run: the small model, the rows, what is trained beside them.
     pub fn runs(&self) -> impl Iterator<Item = &PlannedRun> {
         self.small.iter().chain(&self.methods).chain(&self.beside)
-    }
-
-    /// The run that evaluates longest for what it trains.
-    pub fn most_evaluated(&self) -> Option<&PlannedRun> {
-        self.runs().max_by(|one, other| one.evaluation_share().total_cmp(&other.evaluation_share()))
     }
 
     /// The run with the step that takes the most memory.
@@ -205,8 +197,15 @@ pub fn plan<D: Kernels>(
         methods,
         beside,
         tasks,
+        evaluation_share: evaluation_share(experiment),
         images: ImageMemory::of(experiment, workspace),
     })
+}
+
+fn evaluation_share(experiment: &Experiment) -> f64 {
+    let (training, large) = (&experiment.training, &experiment.large);
+    let interval = experiment.evaluation.every as f64 * cost::train_step(experiment, training, large);
+    cost::evaluations(experiment, large, 0) / interval
 }
 
 fn recipe<D: Kernels>(experiment: &Experiment, registry: &Registry<D>, row: &MethodConfig) -> Result<Recipe<D>> {
