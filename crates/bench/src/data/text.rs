@@ -102,6 +102,7 @@ mod tests {
             task.answer().prepared.expect("tokens were made")
         });
         assert_eq!(tokens[0], tokens[1]);
-        assert!((20_000..60_000).contains(&tokens[0]), "{tokens:?}");
+        // Of 2 to 10 bytes each: neither letters nor sentences.
+        assert!((10_000..50_000).contains(&tokens[0]), "{tokens:?}");
     }
 }
