@@ -15,6 +15,7 @@ fn help_reads_like_a_manual() {
     insta::assert_snapshot!("help_fill_mask", help(&["fill-mask", "--help"]));
     insta::assert_snapshot!("help_bench_step", help(&["bench", "step", "--help"]));
     insta::assert_snapshot!("help_bench_models", help(&["bench", "models", "--help"]));
+    insta::assert_snapshot!("help_bench_data", help(&["bench", "data", "--help"]));
 }
 
 #[test]
