@@ -159,6 +159,9 @@ impl Observer for Bars {
                 current.bar = self.bar(format!("{} on {task}", name(label, *seed)), template());
                 current.validation_loss = None;
             }),
+            Event::ProbeUnfinished { probe, slope } => {
+                tracing::warn!("{probe} has not come to rest, the largest gradient left is {slope:.1e}");
+            }
             Event::TaskFinished(records) => self.with(|current| {
                 let scores = records.iter().map(scores).collect::<Vec<_>>().join("; ");
                 current.bar.abandon_with_message(scores);

@@ -101,6 +101,9 @@ impl Observer for Json {
                 self.with(|place| (place.0, place.1) = (json!(label), json!(seed)));
                 json!({ "event": "task-started", "label": label, "seed": seed, "task": task })
             }
+            Event::ProbeUnfinished { probe, slope } => {
+                json!({ "event": "probe-unfinished", "probe": probe, "gradient": slope })
+            }
             Event::TaskFinished(records) => json!({ "event": "task-finished", "scores": records }),
             Event::RunFailed { label, seed, reason } => {
                 json!({ "event": "run-failed", "label": label, "seed": seed, "reason": reason })

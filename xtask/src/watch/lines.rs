@@ -136,6 +136,9 @@ impl Observer for Lines {
                 place.run = format!("{} on {task}", name(label, *seed));
                 info!("{}", place.run);
             }),
+            Event::ProbeUnfinished { probe, slope } => self.with(|place| {
+                warn!("{}: {probe} has not come to rest, the largest gradient left is {slope:.1e}", place.run);
+            }),
             Event::TaskFinished(records) => {
                 let run = self.with(|place| place.run.clone());
                 records.iter().for_each(|record| info!("{run}: {}", scores(record)));

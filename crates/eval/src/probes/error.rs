@@ -45,16 +45,4 @@ pub enum ProbeError {
         /// What would do.
         expected: &'static str,
     },
-    /// The classifier has not come to rest.
-    #[error(
-        "linear probe: the largest gradient is {gradient:.1e} after {iterations} iterations, expected at most {tolerance:.1e}; allow more iterations, or raise l2"
-    )]
-    Unfinished {
-        /// Iterations that were made.
-        iterations: usize,
-        /// The largest number of the gradient.
-        gradient: f64,
-        /// What it should have come down to.
-        tolerance: f64,
-    },
 }

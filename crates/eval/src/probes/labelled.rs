@@ -20,6 +20,8 @@ pub struct Probed {
     pub predictions: Vec<i32>,
     /// The share of right ones.
     pub accuracy: f64,
+    /// Where a search has ended before it came to rest: the largest number of the gradient that is left.
+    pub slope_left: Option<f64>,
 }
 
 impl Labelled<'_> {
@@ -60,6 +62,6 @@ pub(super) fn check(train: Labelled<'_>, test: Labelled<'_>) -> Result<(), Probe
 impl Probed {
     pub(super) fn of(predictions: Vec<i32>, labels: &[i32]) -> Self {
         let right = predictions.iter().zip(labels).filter(|(prediction, label)| prediction == label).count();
-        Self { accuracy: right as f64 / labels.len() as f64, predictions }
+        Self { accuracy: right as f64 / labels.len() as f64, predictions, slope_left: None }
     }
 }

@@ -21,7 +21,6 @@ pub(super) struct Minimum {
     pub(super) at: Vec<f64>,
     /// The largest number of the gradient.
     pub(super) gradient: f64,
-    pub(super) iterations: usize,
 }
 
 /// A step `s`, the change of the gradient `y` over it, and `1 / y·s`.
@@ -40,9 +39,9 @@ pub(super) fn minimise(
 ) -> Minimum {
     let (mut height, mut gradient) = value(&at);
     let mut known: VecDeque<Curvature> = VecDeque::new();
-    for iteration in 0..iterations {
+    for _ in 0..iterations {
         if largest(&gradient) <= tolerance {
-            return Minimum { gradient: largest(&gradient), at, iterations: iteration };
+            return Minimum { gradient: largest(&gradient), at };
         }
         let direction = direction(&gradient, &known);
         let slope = dot(&direction, &gradient);
@@ -58,7 +57,7 @@ pub(super) fn minimise(
             enough.then_some((there, new_height, new_gradient))
         });
         let Some((there, new_height, new_gradient)) = tried else {
-            return Minimum { gradient: largest(&gradient), at, iterations: iteration };
+            return Minimum { gradient: largest(&gradient), at };
         };
         let s: Vec<f64> = there.iter().zip(&at).map(|(new, old)| new - old).collect();
         let y: Vec<f64> = new_gradient.iter().zip(&gradient).map(|(new, old)| new - old).collect();
@@ -72,7 +71,7 @@ pub(super) fn minimise(
         }
         (at, height, gradient) = (there, new_height, new_gradient);
     }
-    Minimum { gradient: largest(&gradient), at, iterations }
+    Minimum { gradient: largest(&gradient), at }
 }
 
 /// `−H g` by the two loops over the remembered steps.

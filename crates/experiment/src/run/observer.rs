@@ -66,6 +66,13 @@ pub enum Event<'a> {
         /// The task's label.
         task: &'a str,
     },
+    /// A probe ended before it came to rest; what it scored counts all the same.
+    ProbeUnfinished {
+        /// The probe, as in the TOML.
+        probe: &'a str,
+        /// The largest number of the gradient that is left.
+        slope: f64,
+    },
     /// What it scored.
     TaskFinished(&'a [DownstreamRecord]),
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use ligo_data::Tokenizer;
 use ligo_data::tasks::Labels;
 use ligo_downstream::{Features, FineTuning, Outcome, Scores, Task, Way, fine_tune, image_features, text_features};
-use ligo_eval::probes::{Knn, Labelled, LinearProbe, knn, linear_probe};
+use ligo_eval::probes::{Knn, Labelled, LinearProbe, Probed, knn, linear_probe};
 use ligo_kernels::Kernels;
 use ligo_models::{Model, Parameters, hub};
 use ligo_train::Cost;
@@ -80,7 +80,10 @@ impl<D: Kernels> One<'_, D> {
                 Probe::Knn => knn(train, validation, &Knn::default()),
                 Probe::LinearProbe => linear_probe(train, validation, &LinearProbe::default()),
             };
-            let accuracy = probed.with_context(|| self.config.label.clone())?.accuracy;
+            let Probed { accuracy, slope_left, .. } = probed.with_context(|| self.config.label.clone())?;
+            if let Some(slope) = slope_left {
+                self.setting.options.observer.event(&Event::ProbeUnfinished { probe: probe.name(), slope });
+            }
             Ok(self.record(probe.name(), vec![("accuracy".into(), accuracy)], examples, Cost::default()))
         };
         self.config.probes.iter().map(probe).collect()
