@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// In an experiment's results, where git does not look.
-const OWNER: &str = "runs/experiment.json";
+/// In an experiment's results, beside the report, so that it goes where the report goes.
+const OWNER: &str = "experiment.json";
 
 /// As the JSON has it.
 #[derive(Debug, Serialize, Deserialize)]

@@ -407,7 +407,7 @@ fn a_results_directory_of_another_file_is_refused_and_nothing_is_lost() {
     assert_eq!(timeless(&again), timeless(&results));
 
     // One that nobody has claimed is whoever's comes first.
-    std::fs::remove_file(place.path("results/tiny/runs/experiment.json")).expect("it is there");
+    std::fs::remove_file(place.path("results/tiny/experiment.json")).expect("it is there");
     run_other().expect("it is nobody's");
     assert_eq!(watcher.steps(), 0);
     place.run(&[], &watcher).expect_err("it is the other's now");

@@ -60,7 +60,7 @@ impl Tuning {
     /// Of a row by its way of measuring; none where the paper has no such scores: of probes, or of other strategies of training.
     pub(super) fn of(row: &MethodConfig, way: &str) -> Option<Self> {
         match way {
-            _ if strategies(row).next().is_some() => None,
+            _ if strategies(row).next().is_some() || is_other_operator(row) => None,
             "full" if is_untrained(row) => Some(Self::Untrained),
             "full" => Some(Self::Full),
             "adapters" if !is_untrained(row) => Some(Self::Adapters),
@@ -79,7 +79,7 @@ impl Beside {
     /// The share of FLOPs that the paper reports for a row, marked as the paper's. With another strategy of training it has LiGO's
     /// alone, of BERT-Small to BERT-Base, one strategy at a time.
     pub(super) fn flops(self, row: &MethodConfig) -> Option<String> {
-        if is_untrained(row) {
+        if is_untrained(row) || is_other_operator(row) {
             return None;
         }
         let strategies: Vec<f64> = strategies(row).collect();
@@ -102,7 +102,7 @@ impl Beside {
     /// The share of wall time that the paper reports for a row: of this growth where it does, else of its table's. It has none with
     /// other strategies of training.
     pub(super) fn wall(self, row: &MethodConfig) -> Option<String> {
-        if is_untrained(row) || strategies(row).next().is_some() {
+        if is_untrained(row) || is_other_operator(row) || strategies(row).next().is_some() {
             return None;
         }
         if let Some(wall) = growth(self.growth).wall.filter(|_| is_ligo(&row.method)) {
@@ -213,6 +213,14 @@ fn is_ligo(method: &str) -> bool {
     matches!(method, "ligo" | "ligo-paper" | "ligo-published")
 }
 
+/// Whether a row learns something else than the paper's LiGO does: nothing, or more than the map.
+fn is_other_operator(row: &MethodConfig) -> bool {
+    let option = |key| row.options.get(key);
+    let asks = |key| option(key).and_then(toml::Value::as_bool).unwrap_or(false);
+    is_ligo(&row.method)
+        && (option("steps").and_then(toml::Value::as_integer) == Some(0) || asks("residual") || asks("tune_small"))
+}
+
 /// Whether a row is there for what it is right after growing. A row has to end with training: of a step.
 fn is_untrained(row: &MethodConfig) -> bool {
     row.training.steps <= 1
@@ -286,6 +294,9 @@ mod tests {
             (bert, "bert2bert", staged()),
             (bert, "ligo", two),
             (Beside { growth: PaperGrowth::BertDepth, ..bert }, "ligo", staged()),
+            (bert, "ligo", toml::toml! { options = { steps = 0 } }),
+            (bert, "ligo-paper", toml::toml! { options = { residual = true } }),
+            (bert, "ligo", toml::toml! { options = { tune_small = true } }),
         ] {
             let row = row(method, more);
             assert_eq!(
