@@ -8,7 +8,7 @@ use ligo_kernels::Kernels;
 use ligo_models::Model;
 use std::sync::Arc;
 
-/// `ligo`: the learned linear growth operator with the defaults that our own measurements show to be best.
+/// `ligo`: the learned linear growth operator with fresh values beside the map, which our own measurements favour.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ligo;
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// What our own measurements show to be best.
+    /// What our own measurements favour: fresh values beside the map.
     #[default]
     Ligo,
     /// The paper's formula.
