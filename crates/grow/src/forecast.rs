@@ -20,7 +20,7 @@ use crate::{Plan, Result};
 use ligo_eval::{Flops, StepShape, forward_flops, operator_step_flops, without_dropout};
 use ligo_growth::{Action, ExpansionFlops, Growth, LearnedOperator, OperatorTraining, Stage, Task};
 use ligo_kernels::{GradTape, IGNORED, Kernels, gradients_for};
-use ligo_models::{Batch, Head, Images, Inputs, Mode, Model, ModelConfig, Targets, Tokens};
+use ligo_models::{Batch, Head, Images, Inputs, Mode, Model, ModelConfig, Route, Targets, Tokens};
 use std::time::Instant;
 
 /// Bytes of everything that is not a weight, a gradient or a factor.
@@ -230,7 +230,7 @@ impl<D: Kernels> Plan<'_, D> {
             let weights = learner.expand(&mut tape)?;
             let mode = if training.dropout { Mode::Train { dropout_key: key } } else { Mode::Evaluate };
             let loss = match recompute {
-                true => large.recomputed_loss(&mut tape, &weights, &batch, mode)?,
+                true => large.recomputed_loss(&mut tape, &weights, &batch, mode, &Route::default())?,
                 false => large.loss(&mut tape, &weights, &batch, mode)?,
             };
             drop(weights);

@@ -6,7 +6,8 @@ use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
 use divan::{Bencher, black_box};
 use ligo_kernels::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, GradTape, Gradients, HeadNorms, Input, Kernels,
-    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Projections, Tape, Visibility, gradients_for, on_workers,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Precision, Projections, Tape, Visibility, gradients_for,
+    on_workers,
 };
 
 #[global_allocator]
@@ -70,7 +71,7 @@ fn both(
 }
 
 fn map<'a>(leaves: &'a [Matrix<Cpu>]) -> Linear<'a, Cpu> {
-    Linear { weight: &leaves[1], bias: Some(&leaves[2]), layout: Layout::InOut }
+    Linear { weight: &leaves[1], bias: Some(&leaves[2]), layout: Layout::InOut, precision: Precision::F32 }
 }
 
 #[divan::bench(args = SIZES)]
@@ -102,7 +103,7 @@ fn linear_gated(bencher: Bencher<'_, '_>, size: Size) {
     let (h, inner) = (size.width, size.width * 8 / 3);
     let leaves = [random(size.tokens(), h), random(inner, h), random(inner, h)];
     both(bencher, &leaves, |tape, x| {
-        let map = |weight| Linear { weight, bias: None, layout: Layout::OutIn };
+        let map = |weight| Linear { weight, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
         vec![Cpu::linear_gated(tape, &x[0], map(&x[1]), map(&x[2]), Activation::Silu).expect("the sizes fit")]
     });
 }
@@ -157,6 +158,7 @@ fn attention<const DROPOUT: u32>(bencher: Bencher<'_, '_>, size: Size) {
         real_tokens: None,
         rotary: None,
         dropout: (DROPOUT > 0).then_some(Dropout { p: 0.1, key: 1 }),
+        precision: Precision::F32,
     };
     both(bencher, &[random(size.tokens(), 3 * size.width)], |tape, x| {
         vec![Cpu::attention(tape, Projections::Joined(&x[0]), spec).expect("the sizes fit")]
@@ -198,7 +200,7 @@ fn cross_entropy(bencher: Bencher<'_, '_>, size: Size) {
     let leaves = [random(size.tokens(), size.width), random(size.vocabulary, size.width)];
     let step = || {
         let (mut tape, mut gradients) = (GradTape::default(), gradients_for(&leaves));
-        let head = Linear { weight: &leaves[1], bias: None, layout: Layout::OutIn };
+        let head = Linear { weight: &leaves[1], bias: None, layout: Layout::OutIn, precision: Precision::F32 };
         let loss = Cpu::cross_entropy(&mut tape, &leaves[0], head, &targets).expect("the sizes fit");
         tape.backward(&loss, 1.0, &mut gradients).expect("the sizes fit");
         black_box(gradients);
@@ -260,7 +262,7 @@ fn linear_of_few_rows<const ROWS: usize>(bencher: Bencher<'_, '_>, layout: Layou
     bencher.counter(divan::counter::BytesCount::new(bytes)).bench_local(|| {
         on_workers(|| {
             for weight in &weights {
-                let map = Linear { weight, bias: None, layout };
+                let map = Linear { weight, bias: None, layout, precision: Precision::F32 };
                 black_box(Cpu::linear(&mut NoneTape, &x, map).expect("the sizes fit"));
             }
         });

@@ -29,6 +29,16 @@ pub enum KernelError {
         /// The first value too large.
         limit: usize,
     },
+    /// A variable of the environment says something that cannot be.
+    #[error("{variable} is '{found}', expected {expected}")]
+    Environment {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
     /// The device failed, most likely out of memory.
     #[error("{op}: the device failed: {reason}")]
     Device {

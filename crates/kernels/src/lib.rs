@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use dfdx::tensor::TensorFromVec;
-//! use ligo_kernels::{Cpu, GradTape, Kernels, Layout, Linear, gradients_for};
+//! use ligo_kernels::{Cpu, GradTape, Kernels, Layout, Linear, Precision, gradients_for};
 //!
 //! let device = Cpu::default();
 //! let hidden = device.tensor_from_vec(vec![0.5, -1.0, 2.0, 0.25], (2, 2));
@@ -27,7 +27,7 @@
 //! let mut gradients = gradients_for([&weight]);
 //!
 //! let mut tape = GradTape::default();
-//! let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn };
+//! let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
 //! let loss = Cpu::cross_entropy(&mut tape, &hidden, head, &[0, 2])?;
 //! tape.backward(&loss, 1.0, &mut gradients)?;
 //!
@@ -43,7 +43,7 @@ mod mapped;
 mod recycling;
 mod tape;
 
-pub use cpu::{WEIGHT_BITS, on_workers, weighted_bytes};
+pub use cpu::{Level, SIMD_VARIABLE, WEIGHT_BITS, level_in_use, on_workers, weighted_bytes};
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
 pub use mapped::MappedFile;
@@ -70,6 +70,24 @@ pub enum Layout {
     InOut,
 }
 
+/// How exact the products of a linear map are. Weights, activations and gradients are f32 in memory either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As exact as f32.
+    #[default]
+    F32,
+    /// Large products round both sides to bf16 (8 bits) and sum in f32; where rounding would cost more time than it saves, products
+    /// stay exact.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether this machine computes bf16 faster than f32, see [`Level`].
+    pub fn has_hardware(self) -> bool {
+        self == Self::F32 || level_in_use().unwrap_or_else(|_| Level::of_machine()) >= Level::Avx512Bf16
+    }
+}
+
 /// One linear map: `y = x Wᵀ + b` ([`Layout::OutIn`]) or `y = x W + b` ([`Layout::InOut`]).
 #[derive(Debug)]
 pub struct Linear<'a, D: Kernels> {
@@ -79,6 +97,8 @@ pub struct Linear<'a, D: Kernels> {
     pub bias: Option<&'a Matrix<D>>,
     /// How `weight` is stored.
     pub layout: Layout,
+    /// How exact its products are, forward and backward.
+    pub precision: Precision,
 }
 
 // Derived `Copy` would ask for `D: Copy`, which no device is; these hold references only.
@@ -206,6 +226,8 @@ pub struct Attention<'a> {
     pub rotary: Option<Rotary<'a>>,
     /// Dropout on the attention probabilities.
     pub dropout: Option<Dropout>,
+    /// How exact the products with queries, keys and values are.
+    pub precision: Precision,
 }
 
 /// Keys and values of the tokens that one layer has seen so far, for generating token by token.

@@ -8,7 +8,7 @@ use crate::rope::Tables;
 use crate::{
     Batch, Inputs, Mode, ModelConfig, ModelError, ParamSpec, Parameters, Part, Result, Route, Teaching, fresh,
 };
-use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
+use ligo_kernels::{KernelError, Kernels, Matrix, NoneTape, Precision, Scalar, Tape};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ pub struct Model {
     config: ModelConfig,
     specs: Arc<[ParamSpec]>,
     parts: Vec<Part>,
+    precision: Precision,
     pub(crate) network: Network,
 }
 
@@ -29,7 +30,19 @@ impl Model {
     pub fn new(config: ModelConfig) -> Result<Self> {
         config.check()?;
         let (specs, network) = families::declare(&config);
-        Ok(Self { config, parts: network.parts(specs.len()), specs: specs.into(), network })
+        let parts = network.parts(specs.len());
+        Ok(Self { config, parts, specs: specs.into(), precision: Precision::default(), network })
+    }
+
+    /// The same architecture whose linear maps compute so exactly, in every pass from now on.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// How exact its linear maps compute.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// What it was built from.
@@ -254,7 +267,7 @@ impl Model {
     }
 
     /// The course of a route that fits the model and the inputs.
-    fn course(&self, inputs: &Inputs, route: &Route, tables: Option<&Tables>) -> Result<Course> {
+    pub(crate) fn course(&self, inputs: &Inputs, route: &Route, tables: Option<&Tables>) -> Result<Course> {
         inputs.check(&self.config)?;
         Course::new(&self.config, inputs, route, tables)
     }
@@ -271,9 +284,22 @@ impl Model {
         inputs.check(&self.config)?;
         let weights = parameters.tensors();
         let device = weights[0].device();
-        let config = &self.config;
+        let (config, precision) = (&self.config, self.precision);
         let (shortened, generating, recompute) = (false, None, None);
-        Ok(Pass { tape, device, weights, config, inputs, mode, course, shortened, rotary, generating, recompute })
+        Ok(Pass {
+            tape,
+            device,
+            weights,
+            config,
+            precision,
+            inputs,
+            mode,
+            course,
+            shortened,
+            rotary,
+            generating,
+            recompute,
+        })
     }
 
     /// Indices are only good for a set of this very make-up.

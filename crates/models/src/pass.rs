@@ -13,7 +13,7 @@ use crate::rope::Tables;
 use crate::{Inputs, Mode, ModelConfig, Result};
 use ligo_kernels::{
     self as kernels, Activation, Dropout, HeadNorms, KernelError, Kernels, KeyValueCache, Layout, Matrix, NO_ROW,
-    NoneTape, Scalar, Tape,
+    NoneTape, Precision, Scalar, Tape,
 };
 
 /// A place where dropout falls. Layers count from 0, CaiT's class-attention layers on from the others.
@@ -67,6 +67,8 @@ pub(crate) struct Pass<'a, D: Kernels, T: Tape<f32, D>> {
     pub(crate) device: &'a D,
     pub(crate) weights: &'a [Matrix<D>],
     pub(crate) config: &'a ModelConfig,
+    /// Of all linear maps.
+    pub(crate) precision: Precision,
     pub(crate) inputs: &'a Inputs,
     pub(crate) mode: Mode,
     /// Which part of the model is passed.
@@ -102,6 +104,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             device: self.device,
             weights: self.weights,
             config: self.config,
+            precision: self.precision,
             inputs: self.inputs,
             mode: self.mode,
             course: self.course,
@@ -203,30 +206,29 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
 
     /// `x W + b`.
     pub(crate) fn linear(&mut self, x: &Matrix<D>, map: Linear) -> Result<Matrix<D>> {
-        Ok(D::linear(self.tape, x, linear(self.weights, map))?)
+        Ok(D::linear(self.tape, x, self.linear_of(map))?)
     }
 
     /// Several maps of one input, side by side.
     pub(crate) fn linear_joined(&mut self, x: &Matrix<D>, maps: &[Linear]) -> Result<Matrix<D>> {
-        let weights = self.weights;
-        let maps: Vec<_> = maps.iter().map(|&map| linear(weights, map)).collect();
+        let maps: Vec<_> = maps.iter().map(|&map| self.linear_of(map)).collect();
         Ok(D::linear_joined(self.tape, x, &maps)?)
     }
 
     /// `f(x W + b)` with the model's activation.
     pub(crate) fn linear_activated(&mut self, x: &Matrix<D>, map: Linear) -> Result<Matrix<D>> {
         let activation = self.config.hidden_act().into();
-        Ok(D::linear_activated(self.tape, x, linear(self.weights, map), activation)?)
+        Ok(D::linear_activated(self.tape, x, self.linear_of(map), activation)?)
     }
 
     /// `f(x W + b)` with an activation of the layer's own.
     pub(crate) fn linear_by(&mut self, x: &Matrix<D>, map: Linear, activation: Activation) -> Result<Matrix<D>> {
-        Ok(D::linear_activated(self.tape, x, linear(self.weights, map), activation)?)
+        Ok(D::linear_activated(self.tape, x, self.linear_of(map), activation)?)
     }
 
     /// `f(gate(x)) ∘ up(x)` with the model's activation.
     pub(crate) fn linear_gated(&mut self, x: &Matrix<D>, gate: Linear, up: Linear) -> Result<Matrix<D>> {
-        let (gate, up) = (linear(self.weights, gate), linear(self.weights, up));
+        let (gate, up) = (self.linear_of(gate), self.linear_of(up));
         Ok(D::linear_gated(self.tape, x, gate, up, self.config.hidden_act().into())?)
     }
 
@@ -332,7 +334,14 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
 
     fn decoder(&self, weight: Table, bias: Option<Table>) -> kernels::Linear<'a, D> {
         let weights = self.weights;
-        kernels::Linear { weight: &weights[weight.0], bias: bias.map(|bias| &weights[bias.0]), layout: Layout::OutIn }
+        let bias = bias.map(|bias| &weights[bias.0]);
+        kernels::Linear { weight: &weights[weight.0], bias, layout: Layout::OutIn, precision: self.precision }
+    }
+
+    fn linear_of(&self, map: Linear) -> kernels::Linear<'a, D> {
+        let (weights, precision) = (self.weights, self.precision);
+        let bias = map.bias.map(|bias| &weights[bias]);
+        kernels::Linear { weight: &weights[map.weight], bias, layout: map.layout, precision }
     }
 
     fn norm_of(&self, norm: Norm) -> kernels::Norm<'a, D> {
@@ -351,10 +360,6 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             _ => None,
         }
     }
-}
-
-fn linear<D: Kernels>(weights: &[Matrix<D>], map: Linear) -> kernels::Linear<'_, D> {
-    kernels::Linear { weight: &weights[map.weight], bias: map.bias.map(|bias| &weights[bias]), layout: map.layout }
 }
 
 /// A bijection that spreads every bit of its argument over the whole number (the finaliser of SplitMix64).

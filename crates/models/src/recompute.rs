@@ -9,29 +9,32 @@ use crate::declare::{Linear, Norm, Table};
 use crate::layers::{Between, Block, Mlp, Norms, Step};
 use crate::pass::Pass;
 use crate::rope::Tables;
-use crate::{Batch, Inputs, Mode, Model, ModelConfig, ModelError, Parameters, Result};
-use ligo_kernels::{GradTape, Gradients, KernelError, Kernels, Matrix, NoneTape, Scalar, Tape};
+use crate::{Batch, Inputs, Mode, Model, ModelConfig, ModelError, Parameters, Result, Route};
+use ligo_kernels::{GradTape, Gradients, KernelError, Kernels, Matrix, NoneTape, Precision, Scalar, Tape};
 use std::sync::Arc;
 
 impl Model {
-    /// [`Model::loss`], and on the way back the same gradients bit for bit, out of less memory: of every block nothing is kept but
-    /// the residual stream before it and its norm, `2 · N · H` numbers. Each block is computed twice.
+    /// [`Model::loss_along`], and on the way back the same gradients bit for bit, out of less memory: of every block nothing is kept
+    /// but the residual stream before it and its norm, `2 · N · H` numbers. Each block is computed twice.
     ///
     /// # Errors
-    /// As [`Model::loss`]; a block that cannot be computed again (there is no memory for it) is reported by the backward pass.
+    /// As [`Model::loss_along`]; a block that cannot be computed again (there is no memory for it) is reported by the backward pass.
     pub fn recomputed_loss<D: Kernels>(
         &self,
         tape: &mut GradTape<D>,
         parameters: &Parameters<D>,
         batch: &Batch,
         mode: Mode,
+        route: &Route,
     ) -> Result<Scalar<D>> {
+        let rotary = self.tables(&batch.inputs);
         let way = Arc::new(Way {
             config: self.config().clone(),
+            precision: self.precision(),
             inputs: batch.inputs.clone(),
             mode,
-            course: Course::whole(self.config()),
-            rotary: self.tables(&batch.inputs),
+            course: self.course(&batch.inputs, route, rotary.as_ref())?,
+            rotary,
         });
         let recompute =
             Recompute { record: |tape: &mut GradTape<D>, operation| tape.record(operation), way: way.clone() };
@@ -55,6 +58,7 @@ pub(crate) struct Recompute<D: Kernels, T> {
 #[derive(Debug)]
 struct Way {
     config: ModelConfig,
+    precision: Precision,
     inputs: Inputs,
     mode: Mode,
     course: Course,
@@ -70,6 +74,7 @@ impl<D: Kernels, T: Tape<f32, D>> Recompute<D, T> {
             block: step.block.clone(),
             number: step.number,
             norms: step.norms,
+            shortened: pass.shortened,
             weights: weights_of(step, pass.weights),
             before,
         };
@@ -96,6 +101,7 @@ struct Again<D: Kernels> {
     block: Block,
     number: usize,
     norms: Norms,
+    shortened: bool,
     /// As many as the model's, so that indices hold; those of other blocks are stood in for, since whoever waits keeps them.
     weights: Vec<Matrix<D>>,
     before: Between<D>,
@@ -109,10 +115,11 @@ impl<D: Kernels> Again<D> {
             device: self.before.x.device(),
             weights: &self.weights,
             config: &way.config,
+            precision: way.precision,
             inputs: &way.inputs,
             mode: way.mode,
             course: &way.course,
-            shortened: false,
+            shortened: self.shortened,
             rotary: way.rotary.as_ref(),
             generating: None,
             recompute: None,

@@ -5,7 +5,7 @@ use super::gradient::{Mode, Slot};
 use super::matmul::{Target, View, product};
 use super::parallel;
 use super::simd::{dot, vectorised};
-use crate::{Cpu, Factor, Gradients, Input, Matrix, Result, Tape};
+use crate::{Cpu, Factor, Gradients, Input, Matrix, Precision, Result, Tape};
 use dfdx::tensor::CpuError;
 use rayon::prelude::*;
 
@@ -136,7 +136,7 @@ pub(super) fn expand<T: Tape<f32, Cpu>>(
         if let Some((factor, _)) = &block.free {
             let factor = View::new(factor.data(), block.made().1, block.small.1);
             let target = y_shape.target(&mut y, block.made());
-            product(target, Mode::Set, 1.0, factor, x_shape.view(data, block.small));
+            product(target, Mode::Set, Precision::F32, factor, x_shape.view(data, block.small));
         }
     }
     let y = matrix(op, x.device(), y, y_size)?;
@@ -165,7 +165,7 @@ fn input_gradient(blocks: &[Block], (dx, x_shape, mode): (&mut [f32], &Shape, Mo
         if let Some((factor, _)) = &block.free {
             let factor = View::new(factor.data(), block.made().1, block.small.1);
             let target = x_shape.target(dx, block.small);
-            product(target, mode, 1.0, factor.t(), y_shape.view(dy, block.made()));
+            product(target, mode, Precision::F32, factor.t(), y_shape.view(dy, block.made()));
         }
     }
 }
@@ -181,7 +181,7 @@ fn factor_gradients(
         if let Some((_, slot)) = &block.free {
             slot.accumulate(gradients, |d, mode| {
                 let (dy, x) = (y_shape.view(dy, block.made()), x_shape.view(x, block.small));
-                product(Target::new(d, block.made().1, block.small.1), mode, 1.0, dy, x.t());
+                product(Target::new(d, block.made().1, block.small.1), mode, Precision::F32, dy, x.t());
             })?;
         }
     }

@@ -5,17 +5,29 @@
 use super::activation;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::matmul::{Target, View, product};
+use super::matmul::{Target, View, product, product_biased};
 use super::parallel;
 use super::simd::vectorised;
-use crate::{Activation, Cpu, Gradients, Layout, Linear, Matrix, Result, Tape};
+use crate::{Activation, Cpu, Gradients, Layout, Linear, Matrix, Precision, Result, Tape};
 use dfdx::tensor::CpuError;
 
 /// A map whose shapes have been checked.
 struct Checked<'a> {
     weight: &'a [f32],
     bias: Option<&'a [f32]>,
+    layout: Layout,
+    precision: Precision,
     outputs: usize,
+}
+
+impl Checked<'_> {
+    /// `target = x w`, with the bias if there is one.
+    fn product(&self, target: Target<'_>, x: View<'_>, w: View<'_>) {
+        match self.bias {
+            Some(bias) => product_biased(target, bias, self.precision, x, w),
+            None => product(target, Mode::Set, self.precision, x, w),
+        }
+    }
 }
 
 fn check<'a>(op: &'static str, map: &Linear<'a, Cpu>, inputs: usize) -> Result<Checked<'a>> {
@@ -35,7 +47,7 @@ fn check<'a>(op: &'static str, map: &Linear<'a, Cpu>, inputs: usize) -> Result<C
         }
         None => None,
     };
-    Ok(Checked { weight: read(op, "weight", map.weight)?, bias, outputs })
+    Ok(Checked { weight: read(op, "weight", map.weight)?, bias, layout: map.layout, precision: map.precision, outputs })
 }
 
 /// W as `[I, O]`, however it lies in memory.
@@ -52,6 +64,7 @@ struct Record {
     weight_slot: Slot,
     bias_slot: Option<Slot>,
     layout: Layout,
+    precision: Precision,
     outputs: usize,
 }
 
@@ -62,6 +75,7 @@ impl Record {
             weight_slot: Slot::of(map.weight),
             bias_slot: map.bias.map(Slot::of),
             layout: map.layout,
+            precision: map.precision,
             outputs,
         })
     }
@@ -74,19 +88,19 @@ impl Record {
         (dy, offset, stride): (&[f32], usize, usize),
     ) -> std::result::Result<(), CpuError> {
         let tokens = dy.len().checked_div(stride).unwrap_or(0);
-        let outputs = self.outputs;
+        let (outputs, precision) = (self.outputs, self.precision);
         let dy_view = View::block(dy, offset, tokens, outputs, stride);
         let x_view = View::new(x, tokens, inputs);
         if let Some(slot) = &self.bias_slot {
             slot.accumulate(gradients, |db, mode| sum_rows(db, mode, dy, offset, stride))?;
         }
         self.weight_slot.accumulate(gradients, |dw, mode| match self.layout {
-            Layout::OutIn => product(Target::new(dw, outputs, inputs), mode, 1.0, dy_view.t(), x_view),
-            Layout::InOut => product(Target::new(dw, inputs, outputs), mode, 1.0, x_view.t(), dy_view),
+            Layout::OutIn => product(Target::new(dw, outputs, inputs), mode, precision, dy_view.t(), x_view),
+            Layout::InOut => product(Target::new(dw, inputs, outputs), mode, precision, x_view.t(), dy_view),
         })?;
         x_slot.accumulate(gradients, |dx, mode| {
             let w = as_in_out(self.weight.data(), self.layout, inputs, outputs);
-            product(Target::new(dx, tokens, inputs), mode, 1.0, dy_view, w.t());
+            product(Target::new(dx, tokens, inputs), mode, precision, dy_view, w.t());
         })
     }
 }
@@ -144,20 +158,8 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
     for (map, checked) in maps.iter().zip(&checked) {
         let w = as_in_out(checked.weight, map.layout, inputs, checked.outputs);
         let target = Target::block(&mut y, offset, tokens, checked.outputs, stride);
-        product(target, Mode::Set, 1.0, View::new(x_data, tokens, inputs), w);
+        checked.product(target, View::new(x_data, tokens, inputs), w);
         offset += checked.outputs;
-    }
-    if checked.iter().any(|map| map.bias.is_some()) {
-        let bias: Vec<f32> = checked
-            .iter()
-            .flat_map(|map| match map.bias {
-                Some(bias) => bias.to_vec(),
-                None => vec![0.0; map.outputs],
-            })
-            .collect();
-        parallel::rows(&mut y, stride, |_, rows| {
-            rows.chunks_exact_mut(stride).for_each(|row| add_to(row, &bias));
-        });
     }
     let y = matrix(op, x.device(), y, (tokens, stride))?;
     if T::OWNS_TAPE {
@@ -177,18 +179,12 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
     Ok(y)
 }
 
-/// `x W`, the bias still to be added.
-fn unbiased(x: &[f32], (tokens, inputs): (usize, usize), layout: Layout, map: &Checked<'_>) -> Vec<f32> {
+/// `x W + b`.
+fn mapped(x: &[f32], (tokens, inputs): (usize, usize), map: &Checked<'_>) -> Vec<f32> {
     let mut y = unwritten(tokens * map.outputs);
-    let w = as_in_out(map.weight, layout, inputs, map.outputs);
-    product(Target::new(&mut y, tokens, map.outputs), Mode::Set, 1.0, View::new(x, tokens, inputs), w);
+    let w = as_in_out(map.weight, map.layout, inputs, map.outputs);
+    map.product(Target::new(&mut y, tokens, map.outputs), View::new(x, tokens, inputs), w);
     y
-}
-
-fn add_bias(row: &mut [f32], bias: Option<&[f32]>) {
-    if let Some(bias) = bias {
-        add_to(row, bias);
-    }
 }
 
 /// See [`crate::Kernels::linear_activated`].
@@ -203,11 +199,10 @@ pub(super) fn linear_activated<T: Tape<f32, Cpu>>(
     let x_data = read(OP, "input", x)?;
     let checked = check(OP, &map, inputs)?;
     let outputs = checked.outputs;
-    let mut before = unbiased(x_data, (tokens, inputs), map.layout, &checked);
+    let mut before = mapped(x_data, (tokens, inputs), &checked);
     let mut y = unwritten(tokens * outputs);
     parallel::rows2((&mut y, outputs), (&mut before, outputs), |_, y, before| {
         for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
-            add_bias(before, checked.bias);
             activation::forward(kind, before, y);
         }
     });
@@ -244,13 +239,11 @@ pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
     if up_map.outputs != outputs {
         return Err(shape_error(OP, "number of outputs of the second map", up_map.outputs, outputs));
     }
-    let mut gates = unbiased(x_data, (tokens, inputs), gate.layout, &gate_map);
-    let mut ups = unbiased(x_data, (tokens, inputs), up.layout, &up_map);
+    let mut gates = mapped(x_data, (tokens, inputs), &gate_map);
+    let mut ups = mapped(x_data, (tokens, inputs), &up_map);
     if !T::OWNS_TAPE {
         parallel::rows2((&mut gates, outputs), (&mut ups, outputs), |_, gates, ups| {
             for (gate, up) in gates.chunks_exact_mut(outputs).zip(ups.chunks_exact_mut(outputs)) {
-                add_bias(gate, gate_map.bias);
-                add_bias(up, up_map.bias);
                 activation::gate(kind, gate, up);
             }
         });
@@ -260,8 +253,6 @@ pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
     parallel::rows3((&mut gates, outputs), (&mut ups, outputs), (&mut y, outputs), |_, gates, ups, y| {
         let products = gates.chunks_exact_mut(outputs).zip(ups.chunks_exact_mut(outputs));
         for ((gate, up), y) in products.zip(y.chunks_exact_mut(outputs)) {
-            add_bias(gate, gate_map.bias);
-            add_bias(up, up_map.bias);
             y.copy_from_slice(up);
             activation::gate(kind, gate, y);
         }

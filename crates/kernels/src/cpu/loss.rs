@@ -41,7 +41,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
     targets: &[i32],
 ) -> Result<Scalar<Cpu>> {
     const OP: &str = "cross_entropy";
-    let (tokens, width) = size(hidden);
+    let ((tokens, width), precision) = (size(hidden), head.precision);
     let vocabulary = size(head.weight).0;
     if head.layout != Layout::OutIn {
         return Err(shape_error(OP, "layout of the head", "InOut", "OutIn"));
@@ -82,7 +82,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
             &gathered
         };
         let (x, w) = (View::new(x, rows.len(), width), View::new(weight, vocabulary, width));
-        product(Target::new(logits, rows.len(), vocabulary), Mode::Set, 1.0, x, w.t());
+        product(Target::new(logits, rows.len(), vocabulary), Mode::Set, precision, x, w.t());
         let mut losses = vec![0.0; rows.len()];
         parallel::rows2((logits, vocabulary), (&mut losses, 1), |first, logits, losses| {
             for (j, (z, loss)) in logits.chunks_exact_mut(vocabulary).zip(losses).enumerate() {
@@ -95,8 +95,8 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
             let mode = if i == 0 { Mode::Set } else { Mode::Add };
             let d_logits = View::new(logits, rows.len(), vocabulary);
             let d_hidden = &mut d.hidden[i * rows_at_once * width..][..rows.len() * width];
-            product(Target::new(d_hidden, rows.len(), width), Mode::Set, 1.0, d_logits, w);
-            product(Target::new(&mut d.weight, vocabulary, width), mode, 1.0, d_logits.t(), x);
+            product(Target::new(d_hidden, rows.len(), width), Mode::Set, precision, d_logits, w);
+            product(Target::new(&mut d.weight, vocabulary, width), mode, precision, d_logits.t(), x);
             if let Some(d_bias) = &mut d.bias {
                 sum_rows(d_bias, mode, logits, 0, vocabulary);
             }

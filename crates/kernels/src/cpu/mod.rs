@@ -1,6 +1,6 @@
 //! The operations on dfdx's `Cpu`, one idea a file.
 //!
-//! `buffers`, `gradient`, `parallel`, `simd` and `matmul` are what the operations stand on; this file only dispatches.
+//! `buffers`, `gradient`, `parallel`, `level`, `simd` and `matmul` are what the operations stand on; this file only dispatches.
 
 mod activation;
 mod adamw;
@@ -17,6 +17,7 @@ mod gradient;
 mod grow;
 mod head_norm;
 mod heads;
+mod level;
 mod linear;
 mod loss;
 mod matmul;
@@ -33,6 +34,7 @@ mod weighted_norm;
 mod tests;
 
 pub use bytes::{WEIGHT_BITS, weighted_bytes};
+pub use level::{Level, SIMD_VARIABLE, level_in_use};
 pub use parallel::on_workers;
 
 use crate::{

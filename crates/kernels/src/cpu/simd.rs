@@ -4,9 +4,6 @@
 //! What it calls must be `#[inline(always)]` to take part. Sums go over a fixed number of lanes and use explicit fused
 //! multiply-adds, so that a result does not depend on the vector width that was picked.
 
-#[cfg(target_arch = "x86_64")]
-use std::sync::OnceLock;
-
 /// Defines a function in a version for each instruction set; a call runs the best that this machine has.
 macro_rules! vectorised {
     ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
@@ -25,12 +22,12 @@ macro_rules! vectorised {
                     anywhere($($argument),*)
                 }
                 #[allow(unsafe_code)]
-                match $crate::cpu::simd::level() {
+                match $crate::cpu::level::level() {
+                    $crate::cpu::level::Level::Baseline => {}
                     // SAFETY: `level` has found all the features that the version is compiled for.
-                    $crate::cpu::simd::Level::Avx512 => return unsafe { avx512($($argument),*) },
-                    // SAFETY: as above.
-                    $crate::cpu::simd::Level::Avx2 => return unsafe { avx2($($argument),*) },
-                    $crate::cpu::simd::Level::Baseline => {}
+                    $crate::cpu::level::Level::Avx2 => return unsafe { avx2($($argument),*) },
+                    // SAFETY: as above, for this level and those above it.
+                    _ => return unsafe { avx512($($argument),*) },
                 }
             }
             anywhere($($argument),*)
@@ -38,34 +35,6 @@ macro_rules! vectorised {
     )+};
 }
 pub(super) use vectorised;
-
-/// What this machine offers.
-#[cfg(target_arch = "x86_64")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
-    Avx512,
-    Avx2,
-    Baseline,
-}
-
-/// Detected once; afterwards one load.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn level() -> Level {
-    static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
-        match (avx2, avx512) {
-            (true, true) => Level::Avx512,
-            (true, false) => Level::Avx2,
-            _ => Level::Baseline,
-        }
-    })
-}
 
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.
 pub(super) const LANES: usize = 32;

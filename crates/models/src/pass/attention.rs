@@ -1,6 +1,6 @@
 //! How a layer's attention reads the batch: its mask, its angles, and the caches when generating.
 
-use super::{Pass, Site, linear, mix};
+use super::{Pass, Site, mix};
 use crate::declare::Linear;
 use crate::rope::Tables;
 use crate::{Inputs, Result};
@@ -53,7 +53,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
         after: Linear,
         layer: usize,
     ) -> Result<Matrix<D>> {
-        let (before, after) = (linear(self.weights, before), linear(self.weights, after));
+        let (before, after) = (self.linear_of(before), self.linear_of(after));
         Ok(D::talking_attention(self.tape, qkv, before, after, self.attention_spec(layer))?)
     }
 
@@ -91,6 +91,7 @@ impl<'a, D: Kernels, T: Tape<f32, D>> Pass<'a, D, T> {
             real_tokens,
             rotary: rotary.map(Tables::rotary),
             dropout: self.mask(Site::AttentionProbabilities(layer), config.attention_dropout),
+            precision: self.precision,
         }
     }
 }

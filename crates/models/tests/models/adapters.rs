@@ -3,7 +3,7 @@
 use crate::{batch, config, scrambled};
 use ligo_kernels::{Cpu, GradTape, Kernels, NoneTape, Scalar, gradients_for};
 use ligo_models::hub::{self, ExportOptions};
-use ligo_models::{AdapterSites, Batch, Family, Init, Mode, Model, ModelConfig, Parameters, Space};
+use ligo_models::{AdapterSites, Batch, Family, Init, Mode, Model, ModelConfig, Parameters, Route, Space};
 
 fn adapted(family: Family, sites: AdapterSites) -> Model {
     Model::new(ModelConfig { adapter_size: Some(4), adapter_sites: Some(sites), ..config(family) }).unwrap()
@@ -50,7 +50,9 @@ fn their_gradients_are_the_slopes_of_the_loss_and_survive_recomputing() {
         let batch: Batch = batch(family);
         let mode = Mode::Train { dropout_key: 3 };
         let found = gradients(&parameters, |tape| model.loss(tape, &parameters, &batch, mode).unwrap());
-        let recomputed = gradients(&parameters, |tape| model.recomputed_loss(tape, &parameters, &batch, mode).unwrap());
+        let route = Route::default();
+        let again = |tape: &mut GradTape<Cpu>| model.recomputed_loss(tape, &parameters, &batch, mode, &route).unwrap();
+        let recomputed = gradients(&parameters, again);
         assert_eq!(found, recomputed, "{family}");
 
         let step = 0.004;

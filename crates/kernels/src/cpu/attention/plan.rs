@@ -4,7 +4,7 @@ use super::super::buffers::shape_error;
 use super::super::dropout::Mask;
 use super::parts::Part;
 use super::turns::Turns;
-use crate::{Attention, Result, Visibility};
+use crate::{Attention, Precision, Result, Visibility};
 use std::ops::Range;
 
 pub(in crate::cpu) struct Plan {
@@ -24,6 +24,7 @@ pub(in crate::cpu) struct Plan {
     pub(in crate::cpu) head_dim: usize,
     /// How many keys, up to its own, a query sees; none: all keys of its sequence.
     reach: Option<usize>,
+    pub(in crate::cpu) precision: Precision,
     /// 1/√E.
     pub(in crate::cpu) scale: f32,
     /// 0 for a real key, −∞ for padding, `[B · S]`.
@@ -80,6 +81,7 @@ impl Plan {
             group: heads / key_value_heads,
             head_dim,
             reach,
+            precision: spec.precision,
             scale: 1.0 / (head_dim as f32).sqrt(),
             key_bias,
             dropout: spec.dropout.filter(|dropout| dropout.p != 0.0).map(|d| Mask::new(op, d)).transpose()?,

@@ -51,12 +51,12 @@ pub(super) fn forward(plan: &Plan, task: usize, inputs: Inputs<'_>, out: Part<Sh
             let keys = tile_keys.min(visible.end - first_key);
             let q = View::new(&q[first_query * e..], queries, e);
             let k = View::new(&k[first_key * e..], keys, e);
-            product_here(Target::new(&mut scores, queries, keys), Mode::Set, 1.0, q, k.t());
+            product_here(Target::new(&mut scores, queries, keys), Mode::Set, plan.precision, 1.0, (q, k.t()));
             let mode = if first_key == visible.start { Mode::Set } else { Mode::Add };
             let tile = Tile { plan, place, first_query, first_key, keys };
             probabilities(&tile, mode, &mut scores[..queries * keys], &mut o, &mut tops, &mut sums);
             let (p, v) = (View::new(&scores, queries, keys), View::new(&v[first_key * e..], keys, e));
-            product_here(Target::new(&mut o, queries, e), mode, 1.0, p, v);
+            product_here(Target::new(&mut o, queries, e), mode, plan.precision, 1.0, (p, v));
         }
         finish(&mut o[..queries * e], e, &tops, &sums, &mut logs[first_query..]);
         // SAFETY: this head's outputs of this sequence are this task's alone.
@@ -99,15 +99,33 @@ pub(super) fn backward(
                 let keys = tile_keys.min(visible.end - first_key);
                 let k = View::new(&k[first_key * e..], keys, e);
                 let v = View::new(&v[first_key * e..], keys, e);
-                product_here(Target::new(&mut p, queries, keys), Mode::Set, 1.0, q, k.t());
-                product_here(Target::new(&mut dp, queries, keys), Mode::Set, 1.0, dy, v.t());
+                product_here(Target::new(&mut p, queries, keys), Mode::Set, plan.precision, 1.0, (q, k.t()));
+                product_here(Target::new(&mut dp, queries, keys), Mode::Set, plan.precision, 1.0, (dy, v.t()));
                 let tile = Tile { plan, place, first_query, first_key, keys };
                 let (p_tile, dp_tile) = (&mut p[..queries * keys], &mut dp[..queries * keys]);
                 score_gradients(&tile, p_tile, dp_tile, logs, &products);
                 let (p, ds) = (View::new(&p, queries, keys), View::new(&dp, queries, keys));
-                product_here(Target::new(&mut dv[first_key * e..], keys, e), Mode::Add, 1.0, p.t(), dy);
-                product_here(Target::new(&mut dk[first_key * e..], keys, e), Mode::Add, plan.scale, ds.t(), q);
-                product_here(Target::new(&mut dq[first_query * e..], queries, e), Mode::Add, plan.scale, ds, k);
+                product_here(
+                    Target::new(&mut dv[first_key * e..], keys, e),
+                    Mode::Add,
+                    plan.precision,
+                    1.0,
+                    (p.t(), dy),
+                );
+                product_here(
+                    Target::new(&mut dk[first_key * e..], keys, e),
+                    Mode::Add,
+                    plan.precision,
+                    plan.scale,
+                    (ds.t(), q),
+                );
+                product_here(
+                    Target::new(&mut dq[first_query * e..], queries, e),
+                    Mode::Add,
+                    plan.precision,
+                    plan.scale,
+                    (ds, k),
+                );
             }
         }
         if let Some(turns) = &plan.turns {

@@ -26,8 +26,8 @@ pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>) -> bool {
         && b.row_stride == 1
 }
 
-/// `target = scale · a b` or `target += scale · a b` for views that have been checked, and that [`fits`] has accepted.
-pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
+/// `target = a b` or `target += a b` for views that have been checked, and that [`fits`] has accepted.
+pub(super) fn product(target: Target<'_>, mode: Mode, a: View<'_>, b: View<'_>) {
     let (rows, columns) = (target.rows, target.columns);
     // A single row may say anything about where the next one would begin.
     let stride = if rows == 1 { columns } else { target.row_stride };
@@ -42,7 +42,7 @@ pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b
         }
     }
     let work = |(task, part): (usize, &mut Part<'_>)| {
-        columns_of(&mut part[..rows], (mode, scale), a, b, task * width);
+        columns_of(&mut part[..rows], mode, a, b, task * width);
     };
     if parts.len() == 1 {
         parts.iter_mut().enumerate().for_each(work);
@@ -82,7 +82,7 @@ fn dots<const R: usize>(a: [&[f32]; R], b: &[f32]) -> [f32; R] {
 #[inline(always)]
 fn some_rows<const R: usize>(
     part: &mut [&mut [f32]],
-    (mode, scale): (Mode, f32),
+    mode: Mode,
     (first, column): (usize, usize),
     a: View<'_>,
     b: &[f32],
@@ -90,22 +90,22 @@ fn some_rows<const R: usize>(
     let rows: [&[f32]; R] = std::array::from_fn(|r| &a.data[(first + r) * a.row_stride..][..b.len()]);
     for (y, sum) in part[first..].iter_mut().zip(dots(rows, b)) {
         let y = &mut y[column];
-        *y = if mode == Mode::Add { *y + scale * sum } else { scale * sum };
+        *y = if mode == Mode::Add { *y + sum } else { sum };
     }
 }
 
 vectorised! {
     /// The columns of the target from `first` on that are in `part`: a dot product for each element.
-    fn columns_of(part: &mut [&mut [f32]], how: (Mode, f32), a: View<'_>, b: View<'_>, first: usize) {
+    fn columns_of(part: &mut [&mut [f32]], mode: Mode, a: View<'_>, b: View<'_>, first: usize) {
         let rows = part.len();
         for column in 0..part[0].len() {
             let b = &b.data[(first + column) * b.column_stride..][..b.rows];
             for row in (0..rows).step_by(4) {
                 match rows - row {
-                    4.. => some_rows::<4>(part, how, (row, column), a, b),
-                    3 => some_rows::<3>(part, how, (row, column), a, b),
-                    2 => some_rows::<2>(part, how, (row, column), a, b),
-                    _ => some_rows::<1>(part, how, (row, column), a, b),
+                    4.. => some_rows::<4>(part, mode, (row, column), a, b),
+                    3 => some_rows::<3>(part, mode, (row, column), a, b),
+                    2 => some_rows::<2>(part, mode, (row, column), a, b),
+                    _ => some_rows::<1>(part, mode, (row, column), a, b),
                 }
             }
         }

@@ -1,10 +1,20 @@
-//! Matrix products of strided views by the `gemm` crate, behind checked bounds; those with few rows by [`few_rows`].
+//! Matrix products of strided views, behind checked bounds: by `gemm`'s kernels ([`vectors`]), those with few rows by [`few_rows`], large ones by
+//! [`tiles`] where the processor has such a unit.
 
 mod few_rows;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+mod vectors;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use tiles::has_unit;
 
 use super::gradient::Mode;
-use gemm::Parallelism;
+use super::linear::add_to;
+use super::parallel;
+use crate::Precision;
 use rayon::prelude::*;
+use vectors::{Place, multiply};
 
 /// A matrix in a slice: element (i, j) is at `i · row_stride + j · column_stride`.
 #[derive(Clone, Copy)]
@@ -47,6 +57,12 @@ impl<'a> View<'a> {
     /// The transpose if `yes`.
     pub(super) fn t_if(self, yes: bool) -> Self {
         if yes { self.t() } else { self }
+    }
+
+    /// From an element of it on.
+    fn place(&self, row: usize, column: usize) -> Place<*const f32> {
+        let first = self.data.as_ptr().wrapping_add(row * self.row_stride + column * self.column_stride);
+        Place { first, row_stride: self.row_stride, column_stride: self.column_stride }
     }
 
     fn fits(&self) -> bool {
@@ -116,14 +132,20 @@ const TASKS: usize = 16;
 /// A cut lies at a multiple of this: whole tiles of `gemm`'s kernels.
 const CUT: usize = if cfg!(test) { 4 } else { 64 };
 
-/// `target = scale · a b` or `target += scale · a b`, over all threads.
+/// `target = a b` or `target += a b`, over all threads.
 ///
 /// The target is cut by its sizes alone, so that the bits do not depend on the number of threads: across its rows if `a`
 /// is a transpose (each task then packs its own part of `a`), else across its columns.
-pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
+pub(super) fn product(target: Target<'_>, mode: Mode, precision: Precision, a: View<'_>, b: View<'_>) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = precision; // Every product is in f32 there.
     if few_rows::fits(&target, &a, &b) {
         check(&target, &a, &b);
-        return few_rows::product(target, mode, scale, a, b);
+        return few_rows::product(target, mode, a, b);
+    }
+    #[cfg(target_arch = "x86_64")]
+    if tiles::fits(&target, &a, &b, precision, tiles::Spread::Threads) {
+        return tiles::product(target, mode, 1.0, (a, b), precision, tiles::Spread::Threads);
     }
     let by_rows = a.column_stride != 1 || target.columns < 2 * CUT;
     let side = if by_rows { target.rows } else { target.columns };
@@ -133,7 +155,7 @@ pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b
         false => work / TASK,
     };
     let tasks = tasks.min(side / CUT).clamp(1, TASKS);
-    let product = Product::new(target, mode, scale, a, b);
+    let product = Product::new(target, mode, 1.0, a, b);
     if tasks == 1 {
         return product.run((0, product.rows), (0, product.columns));
     }
@@ -149,8 +171,37 @@ pub(super) fn product(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b
     });
 }
 
-/// The same on this thread alone, for use inside a task.
-pub(super) fn product_here(target: Target<'_>, mode: Mode, scale: f32, a: View<'_>, b: View<'_>) {
+/// `target = a b`, and to each of its rows the bias, over all threads; rows of the target lie in one piece.
+pub(super) fn product_biased(target: Target<'_>, bias: &[f32], precision: Precision, a: View<'_>, b: View<'_>) {
+    assert!(target.column_stride == 1 && bias.len() == target.columns, "a bias is as long as a row");
+    #[cfg(target_arch = "x86_64")]
+    if !few_rows::fits(&target, &a, &b) && tiles::fits(&target, &a, &b, precision, tiles::Spread::Threads) {
+        return tiles::biased(target, bias, (a, b), precision);
+    }
+    let Target { data, rows, columns, row_stride, column_stride } = target;
+    product(Target { data: &mut *data, rows, columns, row_stride, column_stride }, Mode::Set, precision, a, b);
+    if rows > 0 && columns > 0 {
+        let whole = ((rows - 1) * row_stride + columns).next_multiple_of(row_stride).min(data.len());
+        parallel::rows(&mut data[..whole], row_stride, |_, data| {
+            data.chunks_mut(row_stride).for_each(|row| add_to(&mut row[..columns], bias));
+        });
+    }
+}
+
+/// `target = scale · a b` or `target += scale · a b` on this thread alone, for use inside a task.
+pub(super) fn product_here(
+    target: Target<'_>,
+    mode: Mode,
+    precision: Precision,
+    scale: f32,
+    (a, b): (View<'_>, View<'_>),
+) {
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = precision;
+    #[cfg(target_arch = "x86_64")]
+    if tiles::fits(&target, &a, &b, precision, tiles::Spread::Here) {
+        return tiles::product(target, mode, scale, (a, b), precision, tiles::Spread::Here);
+    }
     let product = Product::new(target, mode, scale, a, b);
     product.run((0, product.rows), (0, product.columns));
 }
@@ -185,6 +236,21 @@ impl<'a> Product<'a> {
         Self { target: target.data.as_mut_ptr(), rows, columns, strides, mode, scale, a, b }
     }
 
+    /// Part of a row of a target whose rows lie in one piece.
+    ///
+    /// Callers give no two threads the same element.
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code, clippy::mut_from_ref)]
+    fn piece(&self, row: usize, column: usize, columns: usize) -> &mut [f32] {
+        assert!(
+            row < self.rows && column + columns <= self.columns && self.strides.1 == 1,
+            "a part lies within its product"
+        );
+        // SAFETY: by the asserts of `new` and the one above the piece lies in the target, which is borrowed mutably for 'a; the
+        // contract above keeps pieces apart.
+        unsafe { std::slice::from_raw_parts_mut(self.target.add(row * self.strides.0 + column), columns) }
+    }
+
     /// Some rows and columns of the target.
     #[allow(unsafe_code)]
     fn run(&self, (row, row_end): (usize, usize), (column, column_end): (usize, usize)) {
@@ -193,31 +259,19 @@ impl<'a> Product<'a> {
             return;
         }
         let (a, b) = (self.a, self.b);
-        // SAFETY: by the asserts of `new`, every element that `gemm` addresses, (i, j) with i < rows and j < columns at
+        // SAFETY: by the asserts of `new`, every element that `multiply` addresses, (i, j) with i < rows and j < columns at
         // i · row stride + j · column stride, is inside its slice, and no two elements of the target are the same one;
         // by the one above, this part is within the whole. The target is borrowed mutably for 'a, so it overlaps
         // neither input.
         unsafe {
-            gemm::gemm(
-                row_end - row,
-                column_end - column,
-                a.columns,
-                self.target.add(row * self.strides.0 + column * self.strides.1),
-                self.strides.1 as isize,
-                self.strides.0 as isize,
+            let first = self.target.add(row * self.strides.0 + column * self.strides.1);
+            multiply(
+                [row_end - row, column_end - column, a.columns],
+                Place { first, row_stride: self.strides.0, column_stride: self.strides.1 },
                 self.mode == Mode::Add,
-                a.data.as_ptr().wrapping_add(row * a.row_stride),
-                a.column_stride as isize,
-                a.row_stride as isize,
-                b.data.as_ptr().wrapping_add(column * b.column_stride),
-                b.column_stride as isize,
-                b.row_stride as isize,
-                1.0,
+                a.place(row, 0),
+                b.place(0, column),
                 self.scale,
-                false,
-                false,
-                false,
-                Parallelism::None,
             );
         }
     }

@@ -6,7 +6,7 @@ use super::super::linear::add_partials;
 use super::super::matmul::{Target, View, product_here};
 use super::super::simd::{sum_of, vectorised};
 use super::OP;
-use crate::{Cpu, Layout, Linear, Result};
+use crate::{Cpu, Layout, Linear, Precision, Result};
 
 /// Columns of scores that are mixed at a time; the scores of a head are filled up to a multiple of it, with zeros at first.
 pub(super) const LANES: usize = 32;
@@ -73,7 +73,7 @@ impl MixGradients {
 pub(super) fn add_products(a: &[f32], b: &[f32], stride: usize, scale: f32, sums: &mut [f32]) {
     let heads = a.len() / stride;
     let (a, b) = (View::new(a, heads, stride), View::new(b, heads, stride));
-    product_here(Target::new(sums, heads, heads), Mode::Add, scale, a, b.t());
+    product_here(Target::new(sums, heads, heads), Mode::Add, Precision::F32, scale, (a, b.t()));
 }
 
 /// Outputs `first..first + O` of [`mix`].

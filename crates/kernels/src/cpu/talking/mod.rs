@@ -138,7 +138,7 @@ impl Talking {
         let [mut r, mut p] = [(); 2].map(|()| vec![0.0; heads * block.stride]);
         for (head, r) in r.chunks_exact_mut(block.stride).enumerate() {
             let (q, k) = (self.queries(data, block, head), self.all(data, block, 1, head));
-            product_here(Target::new(r, block.rows, keys), Mode::Set, 1.0, q, k.t());
+            product_here(Target::new(r, block.rows, keys), Mode::Set, self.plan.precision, 1.0, (q, k.t()));
         }
         mix(&self.before.weight, self.plan.scale, None, &r, &mut p);
         p.chunks_exact_mut(block.stride).for_each(|p| softmax(&mut p[..block.rows * keys], keys));
@@ -169,7 +169,7 @@ impl Talking {
         for (head, t) in t.chunks_exact(block.stride).enumerate() {
             let target = Target::block(y, head * e, block.rows, e, width);
             let (t, v) = (View::new(t, block.rows, keys), self.all(data, block, 2, head));
-            product_here(target, Mode::Set, 1.0, t, v);
+            product_here(target, Mode::Set, self.plan.precision, 1.0, (t, v));
         }
     }
 
@@ -191,9 +191,9 @@ impl Talking {
                 let dy = View::block(dy, dy_start, rows, e, width);
                 let t = View::new(&t[head * stride..], rows, keys);
                 let target = Target::block(d, v_start + head * e, keys, e, 3 * width);
-                product_here(target, mode, 1.0, t.t(), dy);
+                product_here(target, mode, self.plan.precision, 1.0, (t.t(), dy));
                 let target = Target::new(&mut dt[head * stride..], rows, keys);
-                product_here(target, Mode::Set, 1.0, dy, self.all(data, block, 2, head).t());
+                product_here(target, Mode::Set, self.plan.precision, 1.0, (dy, self.all(data, block, 2, head).t()));
             }
             self.drop_some(block, &mut dt);
             add_products(&dt, &p, stride, 1.0, &mut sums.after);
@@ -210,9 +210,9 @@ impl Talking {
                 let dr = View::new(&dr[head * stride..], rows, keys);
                 let (q, k) = (self.queries(data, block, head), self.all(data, block, 1, head));
                 let target = Target::block(d, q_start + head * e, rows, e, 3 * width);
-                product_here(target, Mode::Set, 1.0, dr, k);
+                product_here(target, Mode::Set, self.plan.precision, 1.0, (dr, k));
                 let target = Target::block(d, k_start + head * e, keys, e, 3 * width);
-                product_here(target, mode, 1.0, dr.t(), q);
+                product_here(target, mode, self.plan.precision, 1.0, (dr.t(), q));
             }
         }
         sums

@@ -2,7 +2,7 @@
 
 use super::super::activation::backward_in_place;
 use super::{Traced, WithEmpty, close, random, tensor};
-use crate::{Activation, Cpu, Kernels, Layout, Linear, NoneTape};
+use crate::{Activation, Cpu, Kernels, Layout, Linear, NoneTape, Precision};
 
 pub(super) const KINDS: [Activation; 6] = [
     Activation::Gelu,
@@ -65,7 +65,7 @@ pub(super) fn composed(kind: Activation, x: Traced) -> Option<Traced> {
 /// `f(x)`, by a linear map that multiplies by one.
 fn values(kind: Activation, x: &[f32]) -> Vec<f32> {
     let (column, one) = (tensor(x, (x.len(), 1)), tensor(&[1.0], (1, 1)));
-    let map = Linear { weight: &one, bias: None, layout: Layout::OutIn };
+    let map = Linear { weight: &one, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
     Cpu::linear_activated(&mut NoneTape, &column, map, kind).unwrap().as_vec()
 }
 

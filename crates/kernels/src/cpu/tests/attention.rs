@@ -2,7 +2,9 @@
 
 use super::super::dropout::Mask;
 use super::{Op, Traced, WithEmpty, random, tensor};
-use crate::{Attention, Cpu, Dropout, GradTape, Gradients, Kernels, Matrix, NoneTape, Projections, Rotary, Visibility};
+use crate::{
+    Attention, Cpu, Dropout, GradTape, Gradients, Kernels, Matrix, NoneTape, Precision, Projections, Rotary, Visibility,
+};
 use dfdx::shapes::{Axes2, Axis, HasShape};
 use dfdx::tensor::OwnedTape;
 use dfdx::tensor_ops::{PermuteTo, SumTo, TryMatMul};
@@ -27,6 +29,7 @@ pub(super) fn spec(
         real_tokens: None,
         rotary: None,
         dropout: None,
+        precision: Precision::F32,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::attention::{spec, tables};
 use super::{message, zeros};
 use crate::{
-    Attention, Cpu, Dropout, KernelError, Kernels, KeyValueCache, Layout, Linear, NoneTape, Projections, Rotary,
-    Visibility,
+    Attention, Cpu, Dropout, KernelError, Kernels, KeyValueCache, Layout, Linear, NoneTape, Precision, Projections,
+    Rotary, Visibility,
 };
 
 const CAUSAL: Visibility = Visibility::Causal { window: None };
@@ -168,8 +168,8 @@ fn talking_heads_are_refused_what_they_do_not_have() {
     let all = spec((2, 5, 3, 3, 4), BIDIRECTIONAL);
     let run = |columns: usize, weights: [(usize, usize); 2], bias: usize, spec: Attention<'_>| {
         let (x, [before, after], bias) = (zeros(10, columns), weights.map(|(r, c)| zeros(r, c)), zeros(1, bias));
-        let before = Linear { weight: &before, bias: None, layout: Layout::OutIn };
-        let after = Linear { weight: &after, bias: Some(&bias), layout: Layout::InOut };
+        let before = Linear { weight: &before, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
+        let after = Linear { weight: &after, bias: Some(&bias), layout: Layout::InOut, precision: Precision::F32 };
         message(Cpu::talking_attention(&mut NoneTape, &x, before, after, spec))
     };
     let square = [(3, 3); 2];

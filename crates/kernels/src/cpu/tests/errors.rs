@@ -5,11 +5,11 @@
 use super::{message, random, tensor, zeros};
 use crate::{
     Activation, AdamW, AdamWParameter, Cpu, Dropout, Factor, Gradients, HeadNorms, IGNORED, Input, Kernels, Labels,
-    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Precision,
 };
 
 fn linear(weight: &Matrix<Cpu>, layout: Layout) -> Linear<'_, Cpu> {
-    Linear { weight, bias: None, layout }
+    Linear { weight, bias: None, layout, precision: Precision::F32 }
 }
 
 const ADAMW: AdamW =

@@ -2,7 +2,7 @@
 
 use super::activation::{self, KINDS};
 use super::{Op, Traced, WithEmpty, multiply, random, repeated, tensor, transpose};
-use crate::{Activation, Cpu, GradTape, Kernels, Layout, Linear, Matrix, NoneTape};
+use crate::{Activation, Cpu, GradTape, Kernels, Layout, Linear, Matrix, NoneTape, Precision};
 use dfdx::shapes::Axes2;
 use dfdx::tensor_ops::{PermuteTo, TryMatMul};
 
@@ -18,7 +18,7 @@ fn stored(layout: Layout, inputs: usize, outputs: usize) -> (usize, usize) {
 }
 
 fn map<'a>(weight: &'a Matrix<Cpu>, bias: Option<&'a Matrix<Cpu>>, layout: Layout) -> Linear<'a, Cpu> {
-    Linear { weight, bias, layout }
+    Linear { weight, bias, layout, precision: Precision::F32 }
 }
 
 fn exact(x: &[f64], w: &[f64], b: Option<&[f64]>, layout: Layout, (n, i, o): (usize, usize, usize)) -> Vec<f64> {

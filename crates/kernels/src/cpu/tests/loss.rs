@@ -1,7 +1,7 @@
 //! Cross-entropy with and without labels.
 
 use super::{Op, WithEmpty, as_matrix, multiply, random, repeated, tensor, transpose};
-use crate::{Cpu, GradTape, Gradients, IGNORED, Kernels, Layout, Linear, NoneTape};
+use crate::{Cpu, GradTape, Gradients, IGNORED, Kernels, Layout, Linear, NoneTape, Precision};
 use dfdx::shapes::{Axes2, Axis};
 use dfdx::tensor_ops::{PermuteTo, TryMatMul};
 
@@ -29,7 +29,7 @@ fn check(name: &str, (h, v): (usize, usize), targets: &[i32]) {
         format!("cross_entropy {name} [{n}, {h}] → {v}"),
         &[(n, h), (v, h), (1, v)],
         |tape, x| {
-            let head = Linear { weight: &x[1], bias: Some(&x[2]), layout: Layout::OutIn };
+            let head = Linear { weight: &x[1], bias: Some(&x[2]), layout: Layout::OutIn, precision: Precision::F32 };
             let loss = Cpu::cross_entropy(tape, &x[0], head, targets)?;
             Ok(vec![as_matrix(tape, &loss)])
         },
@@ -76,7 +76,7 @@ fn logits_in_many_chunks_give_the_same_loss_with_and_without_a_tape() {
     let (n, h, v) = (31, 3, 67);
     let (hidden, weight) = (tensor(&random(n * h, 1), (n, h)), tensor(&random(v * h, 2), (v, h)));
     let targets: Vec<i32> = (0..n as i32).map(|k| if k % 5 == 4 { IGNORED } else { k }).collect();
-    let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn };
+    let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
     let recorded = Cpu::cross_entropy(&mut GradTape::default(), &hidden, head, &targets).unwrap().as_vec()[0];
     let silent = Cpu::cross_entropy(&mut NoneTape, &hidden, head, &targets).unwrap().as_vec()[0];
     assert!((silent - recorded).abs() < 1e-6 * recorded, "{silent} and {recorded}");
@@ -85,7 +85,7 @@ fn logits_in_many_chunks_give_the_same_loss_with_and_without_a_tape() {
 #[test]
 fn huge_logits_do_not_overflow_and_nan_stays_visible() {
     let head = tensor(&[1.0, -1.0], (2, 1));
-    let head = Linear { weight: &head, bias: None, layout: Layout::OutIn };
+    let head = Linear { weight: &head, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
     let loss = |hidden: f32, target: i32| {
         let hidden = tensor(&[hidden], (1, 1));
         let mut tape = GradTape::default();
@@ -100,7 +100,7 @@ fn huge_logits_do_not_overflow_and_nan_stays_visible() {
 fn upstream_scale_multiplies_every_gradient() {
     let (hidden, weight) = (tensor(&random(6, 1), (3, 2)), tensor(&random(8, 2), (4, 2)));
     let run = |scale: f32| {
-        let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn };
+        let head = Linear { weight: &weight, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
         let mut tape = GradTape::default();
         let loss = Cpu::cross_entropy(&mut tape, &hidden, head, &[1, IGNORED, 3]).unwrap();
         let mut gradients = Gradients::leaky();

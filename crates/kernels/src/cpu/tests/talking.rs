@@ -2,7 +2,7 @@
 
 use super::attention::{add, cut, multipliers, put, spec};
 use super::{Op, Traced, random, tensor};
-use crate::{Attention, Cpu, Dropout, Kernels, Layout, Linear, NoneTape, Visibility};
+use crate::{Attention, Cpu, Dropout, Kernels, Layout, Linear, NoneTape, Precision, Visibility};
 use dfdx::shapes::{Axes2, Axis};
 use dfdx::tensor::OwnedTape;
 use dfdx::tensor_ops::{PermuteTo, TryMatMul};
@@ -98,7 +98,12 @@ fn check(spec: Attention<'_>, layout: Layout, biased: bool) {
         format!("talking attention {layout:?}, biased {biased}, {spec:?}"),
         &shapes,
         |tape, x| {
-            let map = |i: usize| Linear { weight: &x[1 + i], bias: biased.then(|| &x[3 + i]), layout };
+            let map = |i: usize| Linear {
+                weight: &x[1 + i],
+                bias: biased.then(|| &x[3 + i]),
+                layout,
+                precision: Precision::F32,
+            };
             Ok(vec![Cpu::talking_attention(tape, &x[0], map(0), map(1), spec)?])
         },
         |x| vec![exact(x, &spec, layout, biased)],
@@ -136,7 +141,7 @@ fn a_bias_before_the_softmax_changes_nothing() {
     let (x, weight) = (tensor(&random(7 * 18, 1), (7, 18)), tensor(&random(9, 2), (3, 3)));
     let run = |bias: &[f32]| {
         let bias = tensor(bias, (1, 3));
-        let map = Linear { weight: &weight, bias: None, layout: Layout::OutIn };
+        let map = Linear { weight: &weight, bias: None, layout: Layout::OutIn, precision: Precision::F32 };
         let before = Linear { bias: Some(&bias), ..map };
         let spec = spec((1, 7, 3, 3, 2), Visibility::Bidirectional);
         Cpu::talking_attention(&mut NoneTape, &x, before, map, spec).unwrap().as_vec()

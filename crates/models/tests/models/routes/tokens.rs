@@ -5,7 +5,7 @@ use crate::{TEXT, batch, tokens};
 use ligo_kernels::{
     Activation, Attention, Cpu, Kernels, Layout, Linear, NO_ROW, NoneTape, Norm, NormKind, Projections,
 };
-use ligo_kernels::{Matrix, Visibility};
+use ligo_kernels::{Matrix, Precision, Visibility};
 use ligo_models::{Family, Inputs, Mode, Model, ModelConfig, Parameters, Route, Tokens};
 
 /// Logits along the route, row by row.
@@ -152,7 +152,12 @@ fn sequences_do_not_share_their_dropout_where_each_has_places_of_its_own() {
 fn block(parameters: &Parameters<Cpu>, layer: usize, x: &Matrix<Cpu>, tokens: usize) -> Matrix<Cpu> {
     let t = &mut NoneTape;
     let get = |name: &str| parameters.get(&format!("transformer.h.{layer}.{name}")).unwrap();
-    let map = |weight, bias| Linear { weight: get(weight), bias: Some(get(bias)), layout: Layout::InOut };
+    let map = |weight, bias| Linear {
+        weight: get(weight),
+        bias: Some(get(bias)),
+        layout: Layout::InOut,
+        precision: Precision::F32,
+    };
     let norm = |gain, bias| Norm { kind: NormKind::Layer, gain: get(gain), bias: Some(get(bias)), eps: 1e-5 };
     let spec = Attention {
         batch: 2,
@@ -164,6 +169,7 @@ fn block(parameters: &Parameters<Cpu>, layer: usize, x: &Matrix<Cpu>, tokens: us
         real_tokens: None,
         rotary: None,
         dropout: None,
+        precision: Precision::F32,
     };
     let normed = Cpu::norm(t, x, norm("ln_1.weight", "ln_1.bias")).unwrap();
     let qkv = Cpu::linear(t, &normed, map("attn.c_attn.weight", "attn.c_attn.bias")).unwrap();
@@ -194,7 +200,8 @@ fn tokens_that_skip_the_middle_layer_are_what_a_composition_by_hand_says() {
     let x = block(&parameters, 2, &Cpu::embedding(t, &lookups).unwrap(), 5);
     let (gain, bias) = (get("transformer.ln_f.weight"), Some(get("transformer.ln_f.bias")));
     let normed = Cpu::norm(t, &x, Norm { kind: NormKind::Layer, gain, bias, eps: 1e-5 }).unwrap();
-    let head = Linear { weight: get("transformer.wte.weight"), bias: None, layout: Layout::OutIn };
+    let head =
+        Linear { weight: get("transformer.wte.weight"), bias: None, layout: Layout::OutIn, precision: Precision::F32 };
     let expected = Cpu::linear(t, &normed, head).unwrap().as_vec();
     let route = skipping(1..2, &[0, 2, 3, 1, 2, 4]);
     close("logits", &rows(&model, &parameters, &tokens(), &route).concat(), &expected);

@@ -1,0 +1,250 @@
+//! Products of large matrices by instructions for bf16: a processor's tile unit, or AVX-512's.
+//!
+//! Both matrices are packed once, by all threads, into tiles of bf16 ([`pack`]); then blocks of the target are computed, each by one
+//! thread ([`amx`], [`avx512`]). An f32 is packed as three numbers in bf16 that together hold all its bits, so that the result is as exact as one
+//! computed in f32, and still faster. Each element is one sum in one order, so that its bits depend neither on the threads nor on
+//! how the target is cut.
+//!
+//! Small products and those with a narrow side are not for it: packing would take longer than what the tiles save.
+
+mod amx;
+mod avx512;
+mod pack;
+
+pub(in crate::cpu) use amx::has_unit;
+
+use super::super::gradient::Mode;
+use super::super::level::{Level, level};
+use super::{Product, Target, View};
+use crate::Precision;
+use amx::Tiles;
+use pack::{LINES, Line, Packed, STEP, STRIP, Side};
+use rayon::prelude::*;
+use std::arch::x86_64::*;
+
+/// Whether a block of sums begins at zero or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sums {
+    Begin,
+    Continue,
+}
+
+/// Lines of a block of sums: 32 × 32 in f32, as four tiles (upper left, upper right, lower left, lower right).
+const BLOCK: usize = 4 * LINES;
+
+/// Rows and columns of the target, and inner indices, that are packed at a time, so that what is packed stays below some megabytes.
+const SLAB: usize = if cfg!(test) { 96 } else { 2048 };
+const INNER_SLAB: usize = if cfg!(test) { 64 } else { 1024 };
+/// Rows and columns of a block, in strips: its sums and one round of its left strips fit the second cache.
+const ROWS: usize = if cfg!(test) { 2 } else { 16 };
+const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
+/// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile.
+const fn steps_at_once(planes: usize) -> usize {
+    12 / planes
+}
+
+/// Rows times columns over rows plus columns from which on packing pays: over all threads, and within a task, where all of it is in a
+/// near cache.
+const WORTH: usize = if cfg!(test) { 8 } else { 176 };
+const WORTH_HERE: usize = if cfg!(test) { 4 } else { 32 };
+
+/// Who computes a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spread {
+    /// All threads.
+    Threads,
+    /// This thread alone.
+    Here,
+}
+
+impl Spread {
+    /// Calls it with each number below `count`.
+    fn each(self, count: usize, work: impl Fn(usize) + Sync + Send) {
+        match self {
+            Self::Threads => (0..count).into_par_iter().for_each(work),
+            Self::Here => (0..count).for_each(work),
+        }
+    }
+}
+
+/// Whether this machine has what it takes, and `target = a b` gains by it.
+pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: Precision, spread: Spread) -> bool {
+    let needed = match (precision, spread) {
+        // Three planes of a small matrix take as long to pack as a product by vectors.
+        (Precision::F32, Spread::Here) => return false,
+        (Precision::F32, Spread::Threads) => Level::Amx,
+        (Precision::Bf16, _) => Level::Avx512Bf16,
+    };
+    let (rows, columns) = (target.rows, target.columns);
+    let lie_well =
+        (target.column_stride == 1 || target.row_stride == 1) && pack::is_in_pieces(a) && pack::is_in_pieces(b);
+    let worth = if spread == Spread::Threads { WORTH } else { WORTH_HERE };
+    let pays = rows * columns >= worth * (rows + columns) && a.columns >= STEP;
+    lie_well && pays && level() >= needed
+}
+
+/// `target = scale · a b` or `target += scale · a b` for views that [`fits`] has accepted.
+pub(super) fn product(
+    target: Target<'_>,
+    mode: Mode,
+    scale: f32,
+    (a, b): (View<'_>, View<'_>),
+    precision: Precision,
+    spread: Spread,
+) {
+    if target.column_stride != 1 {
+        // Rows of the target's transpose lie in one piece.
+        return product(target.t_if(true), mode, scale, (b.t(), a.t()), precision, spread);
+    }
+    compute(&Product::new(target, mode, scale, a, b), None, precision, spread);
+}
+
+/// `target = a b`, and to each of its rows the bias, over all threads, for views that [`fits`] has accepted; rows of the target lie in
+/// one piece.
+pub(super) fn biased(target: Target<'_>, bias: &[f32], (a, b): (View<'_>, View<'_>), precision: Precision) {
+    assert!(target.column_stride == 1 && bias.len() == target.columns, "a bias is as long as a row");
+    compute(&Product::new(target, Mode::Set, 1.0, a, b), Some(bias), precision, Spread::Threads);
+}
+
+fn compute(product: &Product<'_>, bias: Option<&[f32]>, precision: Precision, spread: Spread) {
+    match precision {
+        Precision::F32 => slabs::<3>(product, bias, spread),
+        Precision::Bf16 => slabs::<1>(product, bias, spread),
+    }
+}
+
+fn slabs<const P: usize>(product: &Product<'_>, bias: Option<&[f32]>, spread: Spread) {
+    let inner = product.a.columns;
+    for column in (0..product.columns).step_by(SLAB) {
+        let columns = SLAB.min(product.columns - column);
+        for first in (0..inner).step_by(INNER_SLAB) {
+            let inner = INNER_SLAB.min(inner - first);
+            let right = product.b.t().row_range(column, columns).t().row_range(first, inner);
+            let right = Packed::of::<P>(right.t(), Side::Right, steps_at_once(P), spread);
+            for row in (0..product.rows).step_by(SLAB) {
+                let rows = SLAB.min(product.rows - row);
+                let left = product.a.row_range(row, rows).t().row_range(first, inner).t();
+                let left = Packed::of::<P>(left, Side::Left, steps_at_once(P), spread);
+                let (mode, bias) = if first > 0 { (Mode::Add, None) } else { (product.mode, bias) };
+                let (at, size, steps) = ((row, column), (rows, columns), inner.div_ceil(STEP));
+                Slab { product, bias, at, size, steps, mode, spread }.compute::<P>(&left, &right);
+            }
+        }
+    }
+}
+
+/// A part of the target, and a part of the inner axis.
+struct Slab<'a> {
+    product: &'a Product<'a>,
+    /// What is added to each row of the target.
+    bias: Option<&'a [f32]>,
+    at: (usize, usize),
+    size: (usize, usize),
+    steps: usize,
+    mode: Mode,
+    spread: Spread,
+}
+
+impl Slab<'_> {
+    fn compute<const P: usize>(&self, left: &Packed, right: &Packed) {
+        let strips = (self.size.0.div_ceil(STRIP), self.size.1.div_ceil(STRIP));
+        let threads = if self.spread == Spread::Threads { rayon::current_num_threads() } else { 1 };
+        let (rows, columns) = block(strips, threads);
+        let (down, across) = (strips.0.div_ceil(rows), strips.1.div_ceil(columns));
+        self.spread.each(down * across, |task| {
+            let (i, j) = (task % down * rows, task / down * columns);
+            let (i_end, j_end) = ((i + rows).min(strips.0), (j + columns).min(strips.1));
+            self.block::<P>(left, right, (i, i_end), (j, j_end));
+        });
+    }
+
+    /// The strips from .0 on up to .1.
+    #[allow(unsafe_code)]
+    fn block<const P: usize>(&self, left: &Packed, right: &Packed, i: (usize, usize), j: (usize, usize)) {
+        let tiles = Tiles::configure();
+        let down = i.1 - i.0;
+        let mut sums = pack::unwritten(down * (j.1 - j.0) * BLOCK);
+        for first in (0..self.steps).step_by(steps_at_once(P)) {
+            let from = if first == 0 { Sums::Begin } else { Sums::Continue };
+            for column in j.0..j.1 {
+                let b = right.round::<P>(column, first);
+                for row in i.0..i.1 {
+                    let sums = &mut sums[((column - j.0) * down + row - i.0) * BLOCK..][..BLOCK];
+                    let a = left.round::<P>(row, first);
+                    match &tiles {
+                        Some(tiles) => amx::multiply::<P>(tiles, a, b, sums, from),
+                        None => {
+                            assert!(P == 1, "`fits` asks for the unit where there are three planes");
+                            // SAFETY: `fits` has found the instructions.
+                            unsafe { avx512::multiply(a, b, sums, from) }
+                        }
+                    }
+                }
+            }
+        }
+        drop(tiles);
+        for row in i.0..i.1 {
+            for line in 0..STRIP.min(self.size.0 - row * STRIP) {
+                self.write((row * STRIP + line, j.0 * STRIP), &sums[(row - i.0) * BLOCK..], down, line);
+            }
+        }
+        if self.spread == Spread::Threads {
+            // What went past the caches is there for other threads when they learn that this block is done.
+            // SAFETY: `fits` has found AVX-512; this instruction is older.
+            unsafe { _mm_sfence() };
+        }
+    }
+
+    /// One row into the target, from (row, column) of the slab on: line `line` of the first of every `stride` blocks of sums.
+    #[allow(unsafe_code)]
+    fn write(&self, (row, column): (usize, usize), sums: &[Line], stride: usize, line: usize) {
+        let columns = (sums.len().div_ceil(stride * BLOCK) * STRIP).min(self.size.1 - column);
+        let column = self.at.1 + column;
+        let target = self.product.piece(self.at.0 + row, column, columns);
+        let bias = self.bias.map(|bias| &bias[column..column + columns]);
+        // What all threads write is read by an operation that comes after the whole product, when it has left their caches.
+        let past_caches = self.mode == Mode::Set && self.spread == Spread::Threads;
+        let line = line / LINES * 2 * LINES + line % LINES;
+        for (i, target) in target.chunks_mut(16).enumerate() {
+            let sums = &sums[i / 2 * stride * BLOCK + i % 2 * LINES + line];
+            let bias = bias.map(|bias| &bias[16 * i..16 * i + target.len()]);
+            // SAFETY: `fits` has found AVX-512.
+            unsafe { write_line(target, sums, bias, self.mode, self.product.scale, past_caches) };
+        }
+    }
+}
+
+/// Strips of a block: as many as fit the cache, but fewer where there would not be enough blocks for the threads.
+fn block(strips: (usize, usize), threads: usize) -> (usize, usize) {
+    let wanted = if threads > 1 { 3 * threads } else { 1 };
+    let (mut rows, mut columns) = (ROWS.min(strips.0), COLUMNS.min(strips.1));
+    while strips.0.div_ceil(rows) * strips.1.div_ceil(columns) < wanted && (rows > 4 || columns > 4) {
+        if rows >= columns { rows = rows.div_ceil(2) } else { columns = columns.div_ceil(2) }
+    }
+    (rows, columns)
+}
+
+/// Up to 16 sums, times `scale`, with the bias, if there is one.
+#[target_feature(enable = "avx512f")]
+#[allow(unsafe_code)]
+fn write_line(target: &mut [f32], sums: &Line, bias: Option<&[f32]>, mode: Mode, scale: f32, past_caches: bool) {
+    let mask = if target.len() >= 16 { u16::MAX } else { (1 << target.len()) - 1 };
+    assert!(bias.is_none_or(|bias| bias.len() >= target.len().min(16)), "a bias is as long as its row");
+    // SAFETY: a line is 16 f32; the mask lets through what lies in the target and in the bias. What is stored past the caches is
+    // 64 bytes on a cache line of the target.
+    unsafe {
+        let mut sums = _mm512_mul_ps(_mm512_load_ps((&raw const *sums).cast()), _mm512_set1_ps(scale));
+        // A load of nothing from nowhere is allowed, and takes a hundred times as long as one of something.
+        if let Some(bias) = bias {
+            sums = _mm512_add_ps(sums, _mm512_maskz_loadu_ps(mask, bias.as_ptr()));
+        }
+        if past_caches && mask == u16::MAX && target.as_ptr().addr().is_multiple_of(64) {
+            return _mm512_stream_ps(target.as_mut_ptr(), sums);
+        }
+        let sums = match mode {
+            Mode::Set => sums,
+            Mode::Add => _mm512_add_ps(_mm512_maskz_loadu_ps(mask, target.as_ptr()), sums),
+        };
+        _mm512_mask_storeu_ps(target.as_mut_ptr(), mask, sums);
+    }
+}
