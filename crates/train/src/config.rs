@@ -1,5 +1,6 @@
 //! How a model is trained: the table `[training]` of an experiment, and the learning rate it means for every step.
 
+use ligo_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 /// Everything that fixes the optimiser and its schedule. In TOML: the table `[training]`.
@@ -58,6 +59,48 @@ pub struct TrainingConfig {
     /// the layers before less often (in CaiT as often); none if left out, and never while an operator is learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_path: Option<f32>,
+    /// How exact linear maps and attention compute, forward and backward; f32 if left out. Evaluations compute alike.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: ComputePrecision,
+    /// Keeps of every block the residual stream before it alone, and computes the block again on the way back (Chen et al. 2016):
+    /// the same numbers out of less memory and more time; not if left out. A step is charged as if nothing were computed twice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub activation_checkpointing: bool,
+}
+
+/// How exact linear maps and attention compute. Weights, moments and activations are f32 in memory with each of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComputePrecision {
+    /// As exact as f32.
+    #[default]
+    F32,
+    /// Products, but for small ones, round both sides to bf16 and sum in f32. Needs a processor that computes bf16.
+    Bf16,
+    /// `bf16` where the processor computes it, else `f32`: the same file gives other numbers on another processor.
+    Auto,
+}
+
+impl ComputePrecision {
+    /// What it means on this machine.
+    ///
+    /// # Errors
+    /// `bf16` where the processor computes no bf16, or may not by [`ligo_kernels::SIMD_VARIABLE`].
+    pub fn on_this_machine(self) -> Result<Precision, InvalidTraining> {
+        match (self, Precision::Bf16.has_hardware()) {
+            (Self::F32, _) | (Self::Auto, false) => Ok(Precision::F32),
+            (Self::Bf16 | Self::Auto, true) => Ok(Precision::Bf16),
+            (Self::Bf16, false) => Err(InvalidTraining {
+                key: "precision",
+                found: "bf16".into(),
+                expected: "f32 or auto, as this processor computes no bf16 (AVX-512 BF16 or AMX)".into(),
+            }),
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How the learning rate goes on after the warm-up.
@@ -122,6 +165,8 @@ impl TrainingConfig {
             max_grad_norm: None,
             ema_decay: None,
             drop_path: None,
+            precision: ComputePrecision::default(),
+            activation_checkpointing: false,
         }
     }
 
@@ -230,6 +275,17 @@ mod tests {
         for (config, step, expected) in cases {
             let found = config.learning_rate_at(step);
             assert!((found - expected).abs() < 1e-12, "{:?} step {step}: {found}, not {expected}", config.schedule);
+        }
+    }
+
+    #[test]
+    fn a_precision_is_what_the_processor_has() {
+        let best = if Precision::Bf16.has_hardware() { Precision::Bf16 } else { Precision::F32 };
+        assert_eq!(ComputePrecision::default().on_this_machine(), Ok(Precision::F32));
+        assert_eq!(ComputePrecision::Auto.on_this_machine(), Ok(best));
+        match ComputePrecision::Bf16.on_this_machine() {
+            Ok(found) => assert_eq!((found, best), (Precision::Bf16, Precision::Bf16)),
+            Err(error) => assert!(best == Precision::F32 && error.key == "precision", "{error}"),
         }
     }
 

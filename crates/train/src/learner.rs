@@ -5,7 +5,7 @@ use crate::{Evaluated, Objective, Schedule, StepContext, TrainingConfig};
 use anyhow::Result;
 use ligo_growth::{Learner, OperatorTraining, RateDecay};
 use ligo_kernels::{GradTape, Kernels, Scalar};
-use ligo_models::{Batch, Mode, Model, Parameters};
+use ligo_models::{Batch, Mode, Model, Parameters, Route};
 use std::borrow::Cow;
 
 /// The operator with the large model behind it.
@@ -62,7 +62,7 @@ impl<D: Kernels> Objective<D> for LearnerObjective<D> {
             false => Mode::Evaluate,
         };
         Ok(match self.recompute {
-            true => self.large.recomputed_loss(tape, &parameters, batch, mode)?,
+            true => self.large.recomputed_loss(tape, &parameters, batch, mode, &Route::default())?,
             false => self.large.loss(tape, &parameters, batch, mode)?,
         })
     }

@@ -73,7 +73,7 @@ mod training;
 mod weights;
 
 pub use batches::BatchSource;
-pub use config::{InvalidTraining, Schedule, TrainingConfig};
+pub use config::{ComputePrecision, InvalidTraining, Schedule, TrainingConfig};
 pub use context::{StepContext, stage_seed};
 pub use cost::Cost;
 pub use error::TrainError;

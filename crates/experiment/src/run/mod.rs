@@ -97,6 +97,16 @@ pub fn run<D: Kernels>(
     on_workers(|| run_here(experiment, registry, device, options))
 }
 
+/// Refuses what this machine does not compute before anything is trained.
+fn check_precision(experiment: &Experiment) -> Result<()> {
+    let rows = experiment.methods.iter().map(|row| (format!("methods.{}.training", row.label), &row.training));
+    let all = [("training", &experiment.training), ("small_training", &experiment.small_training)];
+    for (table, training) in all.map(|(table, training)| (table.to_owned(), training)).into_iter().chain(rows) {
+        training.precision.on_this_machine().with_context(|| format!("{}.toml, [{table}]", experiment.name))?;
+    }
+    Ok(())
+}
+
 fn run_here<D: Kernels>(
     experiment: &Experiment,
     registry: &Registry<D>,
@@ -106,6 +116,7 @@ fn run_here<D: Kernels>(
     let results = options.results_dir.join(&experiment.name);
     let _lock = Lock::acquire(&results)?;
     owner::check(&results, experiment.file.as_deref())?;
+    check_precision(experiment)?;
     let data = Data::prepare(experiment, options).with_context(|| format!("{}.toml, [data]", experiment.name))?;
     options.observer.event(&Event::DataReady(data.record()));
     let validation = data.validation(experiment)?;

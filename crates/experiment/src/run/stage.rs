@@ -103,7 +103,9 @@ impl<D: Kernels> StageRun<'_, D> {
         let start = Instant::now();
         let learner = operator.start(&self.growth(&current, &large))?;
         let starting = start.elapsed();
-        let mut objective = LearnerObjective::new(learner, large, training);
+        let large = large.with_precision(self.job.training.precision.on_this_machine()?);
+        let checkpointing = self.job.training.activation_checkpointing;
+        let mut objective = LearnerObjective::new(learner, large, training).recomputing(checkpointing);
 
         let plan = Steps {
             config: self.job.training.for_operator(training),
@@ -152,7 +154,10 @@ impl<D: Kernels> StageRun<'_, D> {
         };
         let flops = cost::train_step(experiment, self.job.training, model.config());
         let drop_path = self.job.training.drop_path.unwrap_or(0.0);
-        let mut objective = ModelTraining::new(model, parameters, charge, teacher)?.dropping_paths(drop_path)?;
+        let model = model.with_precision(self.job.training.precision.on_this_machine()?);
+        let mut objective = ModelTraining::new(model, parameters, charge, teacher)?
+            .dropping_paths(drop_path)?
+            .recomputing(self.job.training.activation_checkpointing);
         let plan = Steps {
             config: self.job.training.clone(),
             from,

@@ -414,6 +414,19 @@ fn a_results_directory_of_another_file_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
+fn activation_checkpointing_changes_no_loss() {
+    let place = Place::new();
+    let losses = |overrides: &[&str]| -> Vec<(String, Vec<(u64, u64)>)> {
+        let (results, _) = place.finished(overrides);
+        let bits = |row: &MetricRow| (row.total_steps, row.validation_loss.to_bits());
+        results.methods.iter().map(|run| (run.label.clone(), run.rows.iter().map(bits).collect())).collect()
+    };
+    let kept = losses(&[]);
+    assert!(kept.len() == 4 && kept.iter().all(|(_, rows)| rows.len() > 3), "{kept:?}");
+    assert_eq!(losses(&["training.activation_checkpointing=true"]), kept);
+}
+
+#[test]
 fn a_report_of_another_state_of_the_file_says_what_runs_there_are() {
     let place = Place::new();
     let watcher = Watcher::new(u64::MAX);

@@ -37,6 +37,7 @@ pub struct ModelTraining<D: Kernels> {
     teacher: Option<Teacher<D>>,
     /// What [`Route::dropped_paths`] is in every step.
     dropped_paths: Vec<f32>,
+    recompute: bool,
 }
 
 impl<D: Kernels> ModelTraining<D> {
@@ -65,7 +66,13 @@ impl<D: Kernels> ModelTraining<D> {
             None => {}
         }
         let (standings, teacher) = (Standings::of(&model), teacher.filter(|_| taught));
-        Ok(Self { model, parameters, charge, standings, teacher, dropped_paths: Vec::new() })
+        Ok(Self { model, parameters, charge, standings, teacher, dropped_paths: Vec::new(), recompute: false })
+    }
+
+    /// The same numbers out of less memory and more time: blocks are computed again on the way back, but for steps with a teacher.
+    #[must_use]
+    pub fn recomputing(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// The same with stochastic depth (Huang et al. 2016): the branches of the last layer are left out with probability `rate`, those
@@ -128,6 +135,7 @@ impl<D: Kernels> Objective<D> for ModelTraining<D> {
                 let teaching = Teaching { logits: &logits, share, temperature };
                 self.model.taught_loss(tape, parameters, batch, mode, &route, &teaching)?
             }
+            None if self.recompute => self.model.recomputed_loss(tape, parameters, batch, mode, &route)?,
             None => self.model.loss_along(tape, parameters, batch, mode, &route)?,
         })
     }
