@@ -6,8 +6,13 @@
     reason = "clap shows these comments on a terminal, where <label> is a placeholder and [MASK] a token"
 )]
 
+mod bench;
+
+pub(crate) use bench::{
+    Bench, BenchCommand, BenchData, BenchModels, BenchTurns, DataPart, GrowPart, Part, Precision, StepModel, WhichSteps,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ligo_models::Family;
 use std::path::PathBuf;
 
 /// The driver of the workspace: runs experiments, shows what they give, checks the code.
@@ -36,6 +41,7 @@ use std::path::PathBuf;
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask bench models --peer pytorch                 how fast each family is, and text
   cargo xtask bench data --peer pytorch                   how fast data is prepared
+  cargo xtask bench --peer pytorch --out results/bench    all that can be measured
   cargo xtask methods                                     what experiments can compare
   cargo xtask new baseline noisy-copy                     a crate for a method of your own
   cargo xtask test                                        every check, as the CI does it
@@ -131,7 +137,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(Data),
     /// Measure speed and memory
-    #[command(subcommand)]
+    ///
+    /// Without a subcommand all of them run one after the other: kernels, step, models, data, grow.
+    #[command(args_conflicts_with_subcommands = true)]
     Bench(Bench),
     /// Run every check: formatting, clippy, unit, integration and doc tests, documentation; stops at the first that fails
     Test(Test),
@@ -442,185 +450,4 @@ A gated set's conditions are accepted on its page, with the account whose token 
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// Time one training step: forward, backward, AdamW; f32, no dropout, random tokens
-    ///
-    /// Every model runs in a process of its own, so that peak memory is its own too. Processes take turns (A B A B …), figures are
-    /// medians. With `--peer pytorch` the peer gets the same weights and the same batch, and its first loss must agree with ours.
-    #[command(after_help = "Examples:
-  cargo xtask bench step
-  cargo xtask bench step --size all --peer pytorch --python .venv/bin/python
-  cargo xtask bench step --operator
-
-An environment for the peer:
-  python3 -m venv .venv
-  .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu")]
-    Step(BenchStep),
-    /// Time every family's forward pass and training step, text generation, and loading; f32, random weights
-    ///
-    /// With `--peer pytorch` the same models run in transformers (CaiT in timm, ViT and DeiT in both), from the checkpoints that ours
-    /// wrote: first loss, logits and generated tokens must agree with ours. Every model runs in a process of its own, processes
-    /// take turns, figures are medians. Loading is compared with reading the file, each time in a fresh process, with the file in
-    /// the system's memory. Models are written to the directory for temporary files and removed at the end.
-    #[command(after_help = "Examples:
-  cargo xtask bench models
-  cargo xtask bench models --peer pytorch --python .venv/bin/python
-  cargo xtask bench models --only gpt2,llama --part generate
-
-An environment for the peer:
-  python3 -m venv .venv
-  .venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \\
-    -r crates/models/tests/fixtures/requirements.txt")]
-    Models(BenchModels),
-    /// Time preparing data: text to tokens, JPEGs to batches; random data
-    ///
-    /// Text goes from Parquet to the file of tokens that training reads, held against `tokenizers` alone on the same text in memory.
-    /// JPEGs are decoded, cropped at random, resized, mirrored and normalised ahead of training. With `--peer pytorch` torchvision's
-    /// loader does the same with as many workers, by Pillow and by tensors, and the Python package of tokenizers tokenises. Files are
-    /// written to the directory for temporary files and removed at the end.
-    #[command(after_help = "Examples:
-  cargo xtask bench data
-  cargo xtask bench data --peer pytorch --python .venv/bin/python
-  cargo xtask bench data --part text --text-mb 1000 --rounds 1
-
-An environment for the peer:
-  python3 -m venv .venv
-  .venv/bin/pip install --extra-index-url https://download.pytorch.org/whl/cpu \\
-    -r crates/models/tests/fixtures/requirements.txt")]
-    Data(BenchData),
-    /// Serve one process that is measured; speaks JSON lines on stdin and stdout
-    #[command(hide = true)]
-    Worker,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchStep {
-    /// Which model
-    #[arg(long, value_enum, default_value_t = Families::All)]
-    pub(crate) family: Families,
-    /// How large
-    #[arg(long, value_enum, default_value_t = Sizes::Standard)]
-    pub(crate) size: Sizes,
-    /// Compare a step of LiGO's operator with a plain step of the same large model, at 4,096 tokens
-    #[arg(long, conflicts_with = "peer")]
-    pub(crate) operator: bool,
-    #[command(flatten)]
-    pub(crate) turns: BenchTurns,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchModels {
-    /// Only these families: bert, roberta, gpt2, vit, deit, cait, llama, mistral, qwen2, qwen3
-    #[arg(long, value_name = "FAMILY,…", value_delimiter = ',', value_parser = family)]
-    pub(crate) only: Vec<Family>,
-    /// Only these parts
-    #[arg(long, value_name = "PART,…", value_delimiter = ',', value_enum)]
-    pub(crate) part: Vec<Part>,
-    #[command(flatten)]
-    pub(crate) turns: BenchTurns,
-}
-
-impl BenchModels {
-    /// Whether a part is asked for.
-    pub(crate) fn wants(&self, part: Part) -> bool {
-        self.part.is_empty() || self.part.contains(&part)
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchData {
-    /// Only these parts
-    #[arg(long, value_name = "PART,…", value_delimiter = ',', value_enum)]
-    pub(crate) part: Vec<DataPart>,
-    /// Megabytes of text
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) text_mb: u32,
-    /// JPEGs; whole batches of 64 count
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(64..))]
-    pub(crate) images: u16,
-    #[command(flatten)]
-    pub(crate) turns: BenchTurns,
-}
-
-impl BenchData {
-    /// Whether a part is asked for.
-    pub(crate) fn wants(&self, part: DataPart) -> bool {
-        self.part.is_empty() || self.part.contains(&part)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DataPart {
-    /// Parquet to tokens: hashed, read, tokenised, written
-    Text,
-    /// JPEGs of 500 × 375 to batches of 224 × 224: decoded, cropped at random, resized, mirrored, normalised
-    Images,
-}
-
-fn family(name: &str) -> Result<Family, String> {
-    let names = || Family::ALL.map(Family::name).join(", ");
-    Family::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| format!("expected one of {}", names()))
-}
-
-/// Who takes turns, and how.
-#[derive(Debug, Args)]
-pub(crate) struct BenchTurns {
-    /// Run the same in another engine, in turn with ours
-    #[arg(long, value_enum)]
-    pub(crate) peer: Option<Peer>,
-    /// The Python interpreter of the peer [default: $VIRTUAL_ENV/bin/python, or python3]
-    #[arg(long, value_name = "PATH", requires = "peer")]
-    pub(crate) python: Option<PathBuf>,
-    /// Turns that each process takes
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) rounds: u16,
-    /// Threads of each process [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) threads: Option<u16>,
-    /// Print a line of JSON per measurement
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Families {
-    /// Causal, pre-norm, a loss on every token
-    Gpt2,
-    /// Bidirectional, post-norm, a loss on 15 % of the tokens
-    Bert,
-    /// Both
-    All,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Sizes {
-    /// 6 layers, 512 wide, 8 heads, 8 × 128 tokens, vocabulary 8192
-    Standard,
-    /// 4 layers, 128 wide, 4 heads, 16 × 64 tokens, vocabulary 1024
-    Quickstart,
-    /// Both
-    All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// Logits of a batch: 8 × 128 tokens of a 6-layer model, 384 wide, or 8 images of 224 × 224
-    Forward,
-    /// A training step on the same: forward, backward, AdamW
-    Step,
-    /// 64 tokens after a prompt of 32, each the likeliest, with a cache: GPT-2 of 124 M parameters, Llama of 100 M
-    Generate,
-    /// A checkpoint of GPT-2 with 124 M parameters in f32, 500 MB
-    Load,
-    /// The same in BF16, 250 MB
-    LoadBf16,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Peer {
-    /// PyTorch, eager, f32, with the same number of threads
-    Pytorch,
 }

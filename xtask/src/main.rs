@@ -26,9 +26,10 @@ mod units;
 mod watch;
 mod workspace;
 
+use anyhow::Result;
 use clap::Parser;
-use flags::{Bench, Command, Flags};
-use ligo_kernels::Recycling;
+use flags::{Command, Flags};
+use ligo_kernels::{Recycling, level_in_use};
 use std::process::ExitCode;
 
 /// A training step asks for the same large blocks again and again: they are kept instead of given back to the system.
@@ -39,7 +40,17 @@ static ALLOCATOR: Recycling = Recycling::holding_at_most(1 << 30);
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = match Flags::parse().command {
+    let flags = Flags::parse();
+    dispatch(flags.command).unwrap_or_else(|error| {
+        output::error(&error);
+        ExitCode::from(FAILED)
+    })
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    // A level of instructions that is misspelt, or that the machine lacks, is refused before it is taken for another one.
+    level_in_use()?;
+    match command {
         Command::Run(flags) => run::run(&flags),
         Command::List(flags) => list::run(&flags),
         Command::Methods(flags) => methods::run(&flags),
@@ -51,14 +62,7 @@ fn main() -> ExitCode {
         Command::Grow(flags) => grow::run(&flags),
         Command::FillMask(flags) => fill_mask::run(&flags),
         Command::Data(flags) => data::run(flags),
-        Command::Bench(Bench::Step(flags)) => bench::step::run(&flags),
-        Command::Bench(Bench::Models(flags)) => bench::models::run(&flags),
-        Command::Bench(Bench::Data(flags)) => bench::data::run(&flags),
-        Command::Bench(Bench::Worker) => bench::serve(),
+        Command::Bench(flags) => bench::run(&flags),
         Command::Test(flags) => test::run(&flags),
-    };
-    result.unwrap_or_else(|error| {
-        output::error(&error);
-        ExitCode::from(FAILED)
-    })
+    }
 }

@@ -1,5 +1,5 @@
-"""What all peers have in common: they do a job on request and say how long it took. Stands before `step.py` or `models.py`, which
-end in `serve(prepare)`.
+"""What all peers have in common: they do a job on request and say how long it took. Stands before `step.py` or another, which ends
+in `serve(prepare)`.
 
 Speaks JSON lines. stdin: first the job (model, batch, threads, directory), then a line `{"steps": n}` per turn. stdout: one line when
 the work is done for the first time, then one per turn.
@@ -13,6 +13,10 @@ import torch
 import torch.nn.functional as F
 
 IGNORED = -100
+
+
+class Refused(Exception):
+    """Says why a job cannot be done where this runs: no failure, but nothing to compare with either."""
 
 
 def status_bytes(key):
@@ -52,7 +56,11 @@ def serve(prepare):
     job = json.loads(sys.stdin.readline())
     torch.set_num_threads(job["threads"])
     before = status_bytes("VmRSS")
-    task = prepare(job)
+    try:
+        task = prepare(job)
+    except Refused as reason:
+        say(refused=str(reason))
+        return
     seconds = timed(task)
     say(
         engine=task.engine,

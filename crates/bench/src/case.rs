@@ -60,8 +60,7 @@ impl Case {
             _ => {}
         }
         if family.reads_images() {
-            let sequence_length = model.num_patches() + model.prefix_tokens();
-            return Self { model, small: None, batch_size: 8, sequence_length };
+            return Self::of_images(model, 8);
         }
         Self::of_text(model, 8192, 8, 128)
     }
@@ -92,9 +91,14 @@ impl Case {
         case
     }
 
-    fn of_text(model: ModelConfig, vocab_size: usize, batch_size: usize, sequence_length: usize) -> Self {
+    pub(crate) fn of_text(model: ModelConfig, vocab_size: usize, batch_size: usize, sequence_length: usize) -> Self {
         let max_position_embeddings = model.positions_for(sequence_length);
         let model = ModelConfig { vocab_size, max_position_embeddings, ..model };
+        Self { model, small: None, batch_size, sequence_length }
+    }
+
+    pub(crate) fn of_images(model: ModelConfig, batch_size: usize) -> Self {
+        let sequence_length = model.num_patches() + model.prefix_tokens();
         Self { model, small: None, batch_size, sequence_length }
     }
 

@@ -1,12 +1,24 @@
 //! The other end of a process that does a job: started, asked for turns, ended.
 
-use crate::protocol::{Answer, Job, Ready, Taken, Turn};
+use crate::protocol::{Answer, Job, Opening, Ready, Taken, Turn};
 use crate::system::CpuTime;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// Why a process cannot do a job where it runs, in its own words: no failure, but nothing to compare with either.
+#[derive(Debug)]
+pub struct Refused(pub String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// A running process that has done its work once. Ends when it is dropped.
 #[derive(Debug)]
@@ -23,7 +35,8 @@ impl Contender {
     /// Starts a process that serves this job; returns when it has done its work once.
     ///
     /// # Errors
-    /// If it cannot be started, or ends before it is ready; its own words stand on stderr then.
+    /// If it cannot be started, or ends before it is ready; its own words stand on stderr then. [`Refused`] if it cannot do the
+    /// job where it runs.
     pub fn start(mut command: Command, job: &Job) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut process = command
@@ -44,7 +57,10 @@ impl Contender {
         };
         let mut contender = Self { process, input, output: BufReader::new(output), ready, foreign_share: None };
         contender.send(job)?;
-        contender.ready = contender.receive()?;
+        contender.ready = match contender.receive()? {
+            Opening::Ready(ready) => ready,
+            Opening::Refused { refused } => return Err(Refused(refused).into()),
+        };
         contender.foreign_share = contender.foreign_share_since(before);
         Ok(contender)
     }
@@ -52,6 +68,11 @@ impl Contender {
     /// Name and version.
     pub fn engine(&self) -> &str {
         &self.ready.engine
+    }
+
+    /// What the machine can do at most, if that was its job.
+    pub fn peaks(&self) -> Option<crate::Peaks> {
+        self.ready.first.machine
     }
 
     /// What its process said when it had done its work once.

@@ -2,9 +2,13 @@
 
 use crate::Case;
 use crate::data::DataJob;
+use crate::growth::GrowthJob;
+use crate::kernel::KernelJob;
+use crate::machine::{MachineJob, Peaks};
 use crate::sample::Sample;
+use anyhow::{Result, bail};
 use ligo_kernels::AdamW;
-use ligo_models::Batch;
+use ligo_models::{Batch, Model};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -19,6 +23,12 @@ pub enum Job {
     Model(Box<ModelJob>),
     /// Preparing data.
     Data(DataJob),
+    /// One fused operation, forward and backward.
+    Kernel(KernelJob),
+    /// Growing a checkpoint, or what the disk alone takes for it.
+    Growth(Box<GrowthJob>),
+    /// What the machine can do at most.
+    Machine(MachineJob),
 }
 
 impl Job {
@@ -27,6 +37,9 @@ impl Job {
         match self {
             Self::Model(job) => job.threads,
             Self::Data(job) => job.threads,
+            Self::Kernel(job) => job.threads,
+            Self::Growth(job) => job.threads,
+            Self::Machine(job) => job.threads,
         }
     }
 }
@@ -43,6 +56,24 @@ impl From<DataJob> for Job {
     }
 }
 
+impl From<KernelJob> for Job {
+    fn from(job: KernelJob) -> Self {
+        Self::Kernel(job)
+    }
+}
+
+impl From<GrowthJob> for Job {
+    fn from(job: GrowthJob) -> Self {
+        Self::Growth(Box::new(job))
+    }
+}
+
+impl From<MachineJob> for Job {
+    fn from(job: MachineJob) -> Self {
+        Self::Machine(job)
+    }
+}
+
 /// A case, and what its model does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelJob {
@@ -55,16 +86,49 @@ pub struct ModelJob {
     /// A directory in the Hub's layout: ours writes the model there that it starts from, a peer starts from it. What reads a
     /// checkpoint reads it there.
     pub directory: Option<PathBuf>,
+    /// How exact products are.
+    pub precision: Precision,
+    /// How a peer runs its model; ours has one way.
+    pub mode: Mode,
     sample: Sample,
     optimiser: Optimiser,
     pub(crate) new_tokens: usize,
 }
 
 impl ModelJob {
-    /// A job with the batch and the optimiser that all contenders use.
+    /// A job in f32 with the batch and the optimiser that all contenders use.
     pub fn new(case: Case, work: Work, threads: usize, directory: Option<PathBuf>) -> Self {
         let sample = if work.reads_files() { Sample::default() } else { Sample::of(&case) };
-        Self { case, work, threads, directory, sample, optimiser: Optimiser::default(), new_tokens: NEW_TOKENS }
+        let (precision, mode, optimiser) = (Precision::F32, Mode::Eager, Optimiser::default());
+        Self { case, work, threads, directory, precision, mode, sample, optimiser, new_tokens: NEW_TOKENS }
+    }
+
+    /// The same in another precision.
+    #[must_use]
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The same, run otherwise by a peer.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// The model that computes, in the job's precision.
+    pub(crate) fn model(&self) -> Result<Model> {
+        let precision = match self.precision {
+            Precision::F32 => ligo_kernels::Precision::F32,
+            Precision::Bf16 => ligo_kernels::Precision::Bf16,
+        };
+        if !precision.has_hardware() {
+            bail!(
+                "precision: found {}, expected f32, as this processor computes no {}",
+                self.precision,
+                self.precision
+            );
+        }
+        Ok(Model::new(self.case.model.clone())?.with_precision(precision))
     }
 
     pub(crate) fn batch(&self) -> Batch {
@@ -79,6 +143,37 @@ impl ModelJob {
         let Optimiser { learning_rate, beta1, beta2, eps, weight_decay } = self.optimiser;
         AdamW { learning_rate, beta1, beta2, eps, weight_decay, max_grad_norm: None, step }
     }
+}
+
+/// How exact the products of a training step are. Weights, moments and losses are f32 either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// As exact as f32.
+    #[default]
+    F32,
+    /// Both sides of a product rounded to bf16, sums in f32; a peer's autocast.
+    Bf16,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// How a peer runs its model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Operation by operation.
+    #[default]
+    Eager,
+    /// Loss and backward pass compiled by `torch.compile`.
+    Compile,
 }
 
 /// What a model does again and again.
@@ -125,6 +220,14 @@ impl Default for Optimiser {
     }
 }
 
+/// A contender's first line: it is ready, or says why it cannot do this job where it runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Opening {
+    Refused { refused: String },
+    Ready(Ready),
+}
+
 /// A contender's first line, after it has done its work once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ready {
@@ -154,8 +257,10 @@ pub(crate) struct Answer {
     pub(crate) tokens: Vec<u32>,
     /// By how much each token's logit was above that of the second; ours alone says it.
     pub(crate) leads: Vec<f64>,
-    /// Tokens or images that were prepared.
+    /// Tokens, images or bytes that were prepared.
     pub(crate) prepared: Option<u64>,
+    /// Of the machine.
+    pub(crate) machine: Option<Peaks>,
 }
 
 impl Answer {

@@ -7,13 +7,16 @@ use std::process::{Command, Stdio};
 /// What a peer runs, carried along so that the binary needs no file beside it. The part that all have in common comes first.
 const STEP: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/step.py"));
 const MODELS: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/models.py"));
+const KERNELS: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/kernels.py"));
 const DATA: &str = concat!(include_str!("../peer/serve.py"), include_str!("../peer/data.py"));
 
 /// What a peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// GPT-2 and BERT in plain PyTorch, for `bench step`.
+    /// GPT-2, BERT and ViT in plain PyTorch, for `bench step`.
     Plain,
+    /// Single operations of PyTorch, for `bench kernels`.
+    Operations,
     /// Every family, by transformers and timm, for `bench models`.
     Libraries,
     /// Preparing data, by tokenizers and torchvision, for `bench data`.
@@ -24,6 +27,7 @@ impl Peer {
     fn script(self) -> &'static str {
         match self {
             Self::Plain => STEP,
+            Self::Operations => KERNELS,
             Self::Libraries => MODELS,
             Self::Data => DATA,
         }
@@ -31,7 +35,7 @@ impl Peer {
 
     fn packages(self) -> &'static str {
         match self {
-            Self::Plain => "torch",
+            Self::Plain | Self::Operations => "torch",
             Self::Libraries => "torch, transformers, timm",
             Self::Data => "torch, torchvision, tokenizers",
         }
@@ -40,7 +44,7 @@ impl Peer {
     /// What makes an environment that has them.
     fn install(self) -> &'static str {
         match self {
-            Self::Plain => "pip install torch --index-url https://download.pytorch.org/whl/cpu",
+            Self::Plain | Self::Operations => "pip install torch --index-url https://download.pytorch.org/whl/cpu",
             Self::Libraries | Self::Data => {
                 "pip install --extra-index-url https://download.pytorch.org/whl/cpu -r \
                  crates/models/tests/fixtures/requirements.txt"

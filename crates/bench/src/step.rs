@@ -49,7 +49,7 @@ impl<D: Kernels> Stepper<D> {
     pub(crate) fn new(job: ModelJob, device: &D) -> Result<Self> {
         let batch = job.batch();
         let (model, trained) = if job.work == Work::Operator {
-            let (large, small) = (Model::new(job.case.model.clone())?, Model::new(job.case.small()?)?);
+            let (large, small) = (job.model()?, Model::new(job.case.small()?)?);
             let parameters = small.fresh(device, SEED)?;
             let growth = Growth { small: &small, parameters: &parameters, large: &large, device, seed: SEED };
             let learner = LigoOperator::default().start(&growth)?;

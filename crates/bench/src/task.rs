@@ -5,7 +5,7 @@ use crate::forward::Forward;
 use crate::generate::Generation;
 use crate::protocol::Answer;
 use crate::step::Stepper;
-use crate::{Job, ModelJob, Work, data};
+use crate::{Job, ModelJob, Work, data, growth, kernel, machine};
 use anyhow::{Context, Result};
 use ligo_kernels::Kernels;
 use ligo_models::checkpoint::FloatType;
@@ -35,6 +35,9 @@ pub(crate) fn prepare<D: Kernels + 'static>(job: Job, device: &D) -> Result<Box<
     match job {
         Job::Model(job) => of_model(*job, device),
         Job::Data(job) => data::prepare(&job),
+        Job::Kernel(job) => kernel::prepare(&job),
+        Job::Growth(job) => growth::prepare(&job, device),
+        Job::Machine(job) => Ok(Box::new(machine::Measuring::new(job))),
     }
 }
 
@@ -52,7 +55,7 @@ fn of_model<D: Kernels + 'static>(job: ModelJob, device: &D) -> Result<Box<dyn T
 
 /// The job's model with the weights that all start from; written to the job's directory, if it names one.
 pub(crate) fn fresh<D: Kernels>(job: &ModelJob, device: &D) -> Result<(Model, Parameters<D>)> {
-    let model = Model::new(job.case.model.clone())?;
+    let model = job.model()?;
     let parameters = model.fresh(device, SEED)?;
     if let Some(directory) = &job.directory {
         hub::export(directory, &model, &parameters, &ExportOptions::default())?;
@@ -67,25 +70,9 @@ pub(crate) fn directory(job: &ModelJob) -> Result<&Path> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Case;
+    use crate::{Case, Precision};
     use ligo_kernels::Cpu;
     use ligo_models::Family;
-
-    /// A model that takes no time.
-    fn tiny(family: Family) -> Case {
-        let mut case = Case::compared(family);
-        case.model.hidden_size = 12;
-        case.model.num_hidden_layers = 2;
-        case.batch_size = 1;
-        if family.reads_images() {
-            case.model.image_size = Some(32);
-        } else {
-            case.model.vocab_size = 37;
-            case.sequence_length = 7;
-            case.model.max_position_embeddings = 80;
-        }
-        case
-    }
 
     fn run(case: &Case, work: Work, directory: Option<&Path>) -> Box<dyn Task> {
         let job = ModelJob::new(case.clone(), work, 1, directory.map(Path::to_owned));
@@ -99,7 +86,7 @@ mod tests {
     #[test]
     fn every_family_passes_forward_and_takes_steps() {
         for family in Family::ALL {
-            let case = tiny(family);
+            let case = Case::tiny(family);
             assert_eq!(run(&case, Work::Forward, None).answer().logits.len(), 16, "{case}");
             let loss = run(&case, Work::Plain, None).answer().loss.expect("a step has a loss");
             assert!((loss - case.loss_of_chance()).abs() < 0.2, "{case}: {loss}");
@@ -107,16 +94,32 @@ mod tests {
     }
 
     #[test]
+    fn products_in_bf16_move_the_loss_by_little() {
+        if !ligo_kernels::Precision::Bf16.has_hardware() {
+            return;
+        }
+        let case = Case { batch_size: 8, ..Case::tiny(Family::Gpt2) };
+        let loss = |precision| {
+            let job = ModelJob::new(case.clone(), Work::Plain, 1, None).in_precision(precision);
+            let mut task = prepare(job.into(), &Cpu::default()).expect("both precisions are there");
+            task.work().expect("a step can be taken");
+            task.answer().loss.expect("a step has a loss")
+        };
+        let (exact, rounded) = (loss(Precision::F32), loss(Precision::Bf16));
+        assert!((exact - rounded).abs() < 0.01 * exact, "{exact}, {rounded}");
+    }
+
+    #[test]
     fn each_generated_token_has_its_lead() {
-        let case = Case { sequence_length: 7, ..tiny(Family::Gpt2) };
+        let case = Case { sequence_length: 7, ..Case::tiny(Family::Gpt2) };
         let answer = run(&case, Work::Generate, None).answer();
         assert_eq!((answer.tokens.len(), answer.leads.len()), (crate::NEW_TOKENS, crate::NEW_TOKENS));
         assert!(answer.leads.iter().all(|&lead| lead >= 0.0));
     }
 
     #[test]
-    fn a_checkpoint_that_was_written_is_read_as_a_model_and_as_bytes() {
-        let case = tiny(Family::Gpt2);
+    fn a_checkpoint_is_read_as_a_model_and_as_bytes_and_a_job_that_cannot_be_done_says_why() {
+        let case = Case::tiny(Family::Gpt2);
         for write in [Work::Write, Work::WriteHalf] {
             let directory = tempfile::tempdir().expect("a directory can be made");
             let written = run(&case, write, Some(directory.path())).parameters();

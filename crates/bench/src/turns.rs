@@ -1,8 +1,8 @@
 //! Turns, and what comes out of them.
 
-use crate::{Case, Contender, agreement};
+use crate::{Case, Contender, Precision, agreement};
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Seconds that a turn should take at least, so that waking up is a small part of it.
 const TURN_SECONDS: f64 = 1.0;
@@ -21,10 +21,12 @@ pub struct Plan<'a> {
     pub rounds: usize,
     /// The case of contenders that all start from the same weights, so that their first answers must agree.
     pub same_start: Option<&'a Case>,
+    /// How exact their products are, and so how well they agree.
+    pub precision: Precision,
 }
 
 /// One contender's figures.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Name and version.
     pub engine: String,
@@ -92,7 +94,7 @@ pub fn compare(contenders: &mut [Contender], plan: Plan<'_>, mut progress: impl 
     agreement::same_amount(&all)?;
     if let Some(case) = plan.same_start {
         let answers: Vec<_> = contenders.iter().map(|one| (one.engine(), &one.ready().first)).collect();
-        for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, &answers)?) {
+        for (measured, parted_at) in all.iter_mut().zip(agreement::check(case, plan.precision, &answers)?) {
             measured.parted_at = parted_at;
         }
     }

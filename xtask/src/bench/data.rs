@@ -1,17 +1,18 @@
 //! `cargo xtask bench data`: how fast text becomes tokens and JPEGs become batches, beside the libraries that others use.
 
-use super::bars::{Bar, summary};
+use super::bars::{Bar, Of};
 use super::session::Session;
+use super::table::{Group, Row};
 use crate::flags::{BenchData, DataPart};
-use crate::output::{note, say};
+use crate::output::note;
 use crate::units;
 use anyhow::{Context, Result};
 use ligo_bench::{
-    Contender, DataJob, DataWork, Job, Measured, Peer, Plan, compare, compare_fresh, write_images, write_text,
+    Contender, DataJob, DataWork, Job, Measured, Peer, Plan, Precision, compare, compare_fresh, write_images,
+    write_text,
 };
 use serde_json::json;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// What a part took.
 struct Figures {
@@ -25,38 +26,26 @@ struct Figures {
 }
 
 /// Measures what the flags ask for.
-pub(crate) fn run(flags: &BenchData) -> Result<ExitCode> {
-    let title = "preparing random data, medians; processes take turns";
-    let session = Session::start(&flags.turns, Peer::Data, title)?;
-    let mut bars = Vec::new();
+pub(super) fn measure(session: &mut Session<'_>, flags: &BenchData) -> Result<()> {
+    session.begin(Some(Peer::Data), "preparing random data, medians; processes take turns")?;
     for part in [DataPart::Text, DataPart::Images] {
         if !flags.wants(part) {
             continue;
         }
         let directory = session.directory()?;
         let figures = match part {
-            DataPart::Text => text(&session, flags, directory.path())?,
-            DataPart::Images => images(&session, flags, directory.path())?,
+            DataPart::Text => text(session, flags, directory.path())?,
+            DataPart::Images => images(session, flags, directory.path())?,
         };
-        if flags.turns.json {
-            for line in figures.json_lines(&session) {
-                say(line.to_string())?;
-            }
-        } else {
-            say(figures.table())?;
-            bars.extend(figures.bar());
-        }
+        session.add(figures.group())?;
     }
-    if !flags.turns.json {
-        say(summary(&bars))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The whole way from Parquet to tokens, `tokenizers` alone, and the same by its Python package; each once in a process, as it is
 /// used.
 fn text(session: &Session<'_>, flags: &BenchData, directory: &Path) -> Result<Figures> {
-    let megabytes = u64::from(flags.text_mb);
+    let megabytes = if session.is_tiny() { 1 } else { u64::from(flags.text_mb) };
     making(flags, &format!("{megabytes} MB of text"));
     write_text(directory, megabytes * 1_000_000)?;
     let job = |work| Job::from(DataJob::new(work, session.threads(), directory.to_owned()));
@@ -79,7 +68,7 @@ fn text(session: &Session<'_>, flags: &BenchData, directory: &Path) -> Result<Fi
 
 /// Epochs of JPEGs, ours and torchvision's two ways.
 fn images(session: &Session<'_>, flags: &BenchData, directory: &Path) -> Result<Figures> {
-    let count = usize::from(flags.images);
+    let count = if session.is_tiny() { 64 } else { usize::from(flags.images) };
     making(flags, &format!("{count} JPEGs"));
     write_images(directory, count)?;
     let job = |work| Job::from(DataJob::new(work, session.threads(), directory.to_owned()));
@@ -89,7 +78,7 @@ fn images(session: &Session<'_>, flags: &BenchData, directory: &Path) -> Result<
             contenders.push(session.peer(&job(work))?);
         }
     }
-    let plan = Plan { rounds: session.rounds(), same_start: None };
+    let plan = Plan { rounds: session.rounds(), same_start: None, precision: Precision::F32 };
     let mut measured = compare(&mut contenders, plan, |round| session.progress("images", round))?;
     for peer in measured.iter_mut().skip(1) {
         // Its workers are processes of their own, whose memory it does not tell.
@@ -114,50 +103,30 @@ impl Figures {
             DataPart::Text => ("text", others.first()?.seconds, 1.05),
             DataPart::Images => ("images", others.iter().map(|other| other.seconds).min_by(f64::total_cmp)?, 1.0),
         };
-        Some(Bar { name: name.into(), ratio: ours.seconds / other, at_most })
+        Some(Bar { name: name.into(), of: Of::Time, value: ours.seconds / other, goal: at_most })
     }
 
-    fn table(&self) -> String {
-        let mut lines = vec![
-            self.what.clone(),
-            format!("  {:<32} {:>9} {:>17} {:>13} {:>10}", "", "ms", "turns", "per second", "peak"),
-        ];
-        for measured in &self.measured {
-            let (fast, slow) = measured.turns;
-            lines.push(format!(
-                "  {:<32} {:>9.1} {:>17} {:>13} {:>10}",
-                measured.engine,
-                1e3 * measured.seconds,
-                format!("{:.1} to {:.1}", 1e3 * fast, 1e3 * slow),
-                format!("{:.1} {}", self.amount / measured.seconds, self.unit),
-                units::bytes(measured.peak_bytes),
-            ));
-        }
-        let disturbed: usize = self.measured.iter().map(|measured| measured.disturbed).sum();
-        if disturbed > 0 {
-            lines.push(format!("  doubtful: other programs were computing during {disturbed} turns"));
-        }
-        lines.extend(self.bar().map(|bar| format!("  {}", bar.verdict())));
-        lines.push(String::new());
-        lines.join("\n")
-    }
-
-    fn json_lines(&self, session: &Session<'_>) -> Vec<serde_json::Value> {
-        let bar = self.bar();
-        let line = |(i, measured): (usize, &Measured)| {
-            let bar = bar.as_ref().filter(|_| i == 0);
-            json!({
-                "part": self.part.name(),
-                "what": self.what,
-                "per_second": self.amount / measured.seconds,
-                "unit": self.unit,
-                "ratio": bar.map(|bar| bar.ratio),
-                "at_most": bar.map(|bar| bar.at_most),
-                "measured": measured,
-                "provenance": session.machine(),
-            })
+    fn group(self) -> Group {
+        let bars: Vec<Bar> = self.bar().into_iter().collect();
+        let row = |(i, measured): (usize, Measured)| {
+            let per_second = self.amount / measured.seconds;
+            let bar = bars.first().filter(|_| i == 0);
+            Row {
+                who: self.part.contenders()[i.min(2)],
+                figures: vec![format!("{per_second:.1} {}", self.unit)],
+                details: json!({
+                    "part": self.part.name(),
+                    "per_second": per_second,
+                    "unit": self.unit,
+                    "ratio": bar.map(|bar| bar.value),
+                    "at_most": bar.map(|bar| bar.goal),
+                }),
+                measured,
+            }
         };
-        self.measured.iter().enumerate().map(line).collect()
+        let rows = self.measured.into_iter().enumerate().map(row).collect();
+        let columns = &["per second"];
+        Group { bench: "data", what: self.what, columns, rows, notes: Vec::new(), bars, point: None }
     }
 }
 
@@ -166,6 +135,14 @@ impl DataPart {
         match self {
             Self::Text => "text",
             Self::Images => "images",
+        }
+    }
+
+    /// In the order in which they are measured.
+    fn contenders(self) -> [&'static str; 3] {
+        match self {
+            Self::Text => ["ours", "tokenizers", "peer"],
+            Self::Images => ["ours", "pillow", "tensors"],
         }
     }
 }

@@ -1,16 +1,16 @@
 //! `cargo xtask bench models`: what each family's model takes, beside the same model of transformers or timm.
 
-use super::bars::{Bar, summary};
+use super::bars::{Bar, Of};
 use super::session::Session;
+use super::table::{Group, Row};
 use crate::flags::{BenchModels, Part};
-use crate::output::say;
-use crate::units;
 use anyhow::{Context, Result};
-use ligo_bench::{Case, Contender, Measured, ModelJob, NEW_TOKENS, Peer, Plan, Work, compare, compare_fresh};
+use ligo_bench::{
+    Case, Contender, Measured, ModelJob, NEW_TOKENS, Peer, Plan, Precision, Work, compare, compare_fresh,
+};
 use ligo_models::Family;
 use serde_json::json;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// The name of the weights' file.
 const WEIGHTS: &str = "model.safetensors";
@@ -32,39 +32,24 @@ struct Figures {
 }
 
 /// Measures what the flags ask for, model by model.
-pub(crate) fn run(flags: &BenchModels) -> Result<ExitCode> {
-    let title = "models with random weights in f32, medians; processes take turns";
-    let session = Session::start(&flags.turns, Peer::Libraries, title)?;
-    let mut bars = Vec::new();
-    for Subject { case, parts } in subjects(&flags.only) {
-        let parts: Vec<Part> = parts.iter().copied().filter(|part| flags.wants(*part)).collect();
-        if parts.is_empty() {
-            continue;
-        }
-        if !flags.turns.json {
-            say(heading(&case))?;
-        }
-        for part in parts {
-            let figures = measure(&session, &case, part)?;
-            if flags.turns.json {
-                for line in figures.json_lines(&case, &session) {
-                    say(line.to_string())?;
-                }
-            } else {
-                say(figures.rows(&case))?;
-                bars.extend(figures.bar(&case));
-            }
+pub(super) fn measure(session: &mut Session<'_>, flags: &BenchModels) -> Result<()> {
+    session.begin(Some(Peer::Libraries), "models with random weights in f32, medians; processes take turns")?;
+    for Subject { case, parts } in subjects(&flags.only, session.is_tiny()) {
+        for part in parts.iter().copied().filter(|part| flags.wants(*part)) {
+            let figures = measure_part(session, &case, part)?;
+            session.add(figures.group(&case))?;
         }
     }
-    if !flags.turns.json {
-        say(summary(&bars))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The models of the families that are asked for, or of all.
-fn subjects(only: &[Family]) -> Vec<Subject> {
+fn subjects(only: &[Family], tiny: bool) -> Vec<Subject> {
     const PASSES: &[Part] = &[Part::Forward, Part::Step];
+    if tiny {
+        let parts = &[Part::Forward, Part::Step, Part::Generate, Part::Load, Part::LoadBf16];
+        return vec![Subject { case: Case::tiny(Family::Gpt2), parts }];
+    }
     let mut subjects = Vec::new();
     for family in Family::ALL.into_iter().filter(|family| only.is_empty() || only.contains(family)) {
         subjects.push(Subject { case: Case::compared(family), parts: PASSES });
@@ -104,7 +89,7 @@ impl Part {
     }
 }
 
-fn measure(session: &Session<'_>, case: &Case, part: Part) -> Result<Figures> {
+fn measure_part(session: &Session<'_>, case: &Case, part: Part) -> Result<Figures> {
     let directory = session.directory()?;
     let directory = directory.path();
     let passed = if case.model.family.reads_images() { case.batch_size } else { case.tokens() };
@@ -132,7 +117,8 @@ fn in_turn(session: &Session<'_>, case: &Case, work: Work, directory: &Path) -> 
     if session.has_peer() {
         contenders.push(session.peer(&job)?);
     }
-    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer().then_some(case) };
+    let same_start = session.has_peer().then_some(case);
+    let plan = Plan { rounds: session.rounds(), same_start, precision: Precision::F32 };
     compare(&mut contenders, plan, |round| session.progress(case, round))
 }
 
@@ -163,54 +149,36 @@ impl Figures {
 
     fn bar(&self, case: &Case) -> Option<Bar> {
         let name = format!("{}, {}", case.model.family, self.part.name());
-        self.ratio().map(|ratio| Bar { name, ratio, at_most: self.part.bar() })
+        self.ratio().map(|value| Bar { name, of: Of::Time, value, goal: self.part.bar() })
     }
 
-    fn rows(&self, case: &Case) -> String {
-        let mut lines = Vec::new();
-        for (i, measured) in self.measured.iter().enumerate() {
-            let (fast, slow) = measured.turns;
-            let verdict = match self.bar(case).filter(|_| i == 1) {
-                Some(bar) => format!("   {}", bar.verdict()),
-                None => String::new(),
-            };
-            lines.push(format!(
-                "  {:<10} {:<24} {:>9.1} {:>17} {:>13} {:>10}{verdict}",
-                if i == 0 { self.part.name() } else { "" },
-                measured.engine,
-                1e3 * measured.seconds,
-                format!("{:.1} to {:.1}", 1e3 * fast, 1e3 * slow),
-                format!("{:.0} {}", self.amount / measured.seconds, self.unit),
-                units::bytes(measured.peak_bytes),
-            ));
-            if let Some(place) = measured.parted_at {
-                lines.push(format!("  {:<10} a near tie: from token {place} on the two generate other text", ""));
+    fn group(self, case: &Case) -> Group {
+        let (ratio, bars) = (self.ratio(), self.bar(case).into_iter().collect());
+        let parted = self.measured.iter().filter_map(|measured| measured.parted_at);
+        let note = |place| format!("a near tie: from token {place} on the two generate other text");
+        let notes = parted.map(note).collect();
+        let row = |(i, measured): (usize, Measured)| {
+            let per_second = self.amount / measured.seconds;
+            Row {
+                who: match (i, self.part) {
+                    (0, _) => "ours",
+                    (1, Part::Load | Part::LoadBf16) => "read",
+                    _ => "peer",
+                },
+                figures: vec![format!("{per_second:.0} {}", self.unit)],
+                details: json!({
+                    "case": case.to_string(),
+                    "part": self.part.name(),
+                    "per_second": per_second,
+                    "unit": self.unit,
+                    "ratio": ratio.filter(|_| i == 0),
+                    "at_most": self.part.bar(),
+                }),
+                measured,
             }
-        }
-        let disturbed: usize = self.measured.iter().map(|measured| measured.disturbed).sum();
-        if disturbed > 0 {
-            lines.push(format!("  {:<10} doubtful: other programs were computing during {disturbed} turns", ""));
-        }
-        lines.join("\n")
-    }
-
-    fn json_lines(&self, case: &Case, session: &Session<'_>) -> Vec<serde_json::Value> {
-        let line = |(i, measured): (usize, &Measured)| {
-            json!({
-                "case": case.to_string(),
-                "part": self.part.name(),
-                "per_second": self.amount / measured.seconds,
-                "unit": self.unit,
-                "ratio": self.ratio().filter(|_| i == 0),
-                "at_most": self.part.bar(),
-                "measured": measured,
-                "provenance": session.machine(),
-            })
         };
-        self.measured.iter().enumerate().map(line).collect()
+        let rows = self.measured.into_iter().enumerate().map(row).collect();
+        let what = format!("{case}: {}", self.part.name());
+        Group { bench: "models", what, columns: &["per second"], rows, notes, bars, point: None }
     }
-}
-
-fn heading(case: &Case) -> String {
-    format!("{case}\n  {:<10} {:<24} {:>9} {:>17} {:>13} {:>10}", "", "", "ms", "turns", "per second", "peak")
 }

@@ -1,11 +1,13 @@
 //! What the measurements of one command have in common: the machine, the threads, the peer, who is told what.
 
+use super::book::Book;
+use super::table::Group;
 use crate::experiment::command_line;
 use crate::flags::BenchTurns;
 use crate::output::{note, say};
 use crate::{interrupt, workspace};
 use anyhow::{Context, Result};
-use ligo_bench::{Contender, Job, Peer, Python, load};
+use ligo_bench::{Contender, Job, MachineJob, Peaks, Peer, Python, Refused, load};
 use ligo_experiment::Provenance;
 use std::process::Command;
 use tempfile::TempDir;
@@ -20,14 +22,17 @@ pub(super) struct Session<'a> {
     machine: Provenance,
     /// Holds the models that are measured; goes with the session, also by Ctrl-C.
     models: TempDir,
+    /// What the machine can do at most, once it was asked for.
+    peaks: Option<Peaks>,
+    book: Book,
 }
 
 impl<'a> Session<'a> {
-    /// Finds the peer, and says what is measured where.
-    pub(super) fn start(flags: &'a BenchTurns, peer: Peer, title: &str) -> Result<Self> {
+    /// Makes a place for models, and says what is measured where.
+    pub(super) fn start(flags: &'a BenchTurns) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = flags.threads.map_or(cores, usize::from);
-        let python = flags.peer.map(|_| Python::find(flags.python.as_deref(), peer)).transpose()?;
+        let book = Book::open(flags)?;
         let models = tempfile::tempdir().context("a directory for the models cannot be made")?;
         let path = models.path().to_owned();
         interrupt::end_on_ctrl_c(move || {
@@ -36,14 +41,64 @@ impl<'a> Session<'a> {
         })?;
         let machine = Provenance::here(&workspace::root(), threads, &command_line());
         if !flags.json {
-            say(format!("{title}\n{}\n", describe(&machine)))?;
+            say(describe(&machine))?;
         }
         if let Some(load) = load().filter(|&load| load > BUSY) {
             note(format!(
                 "other programs are computing (load {load:.1}): the figures will be worse and less certain than they are"
             ));
         }
-        Ok(Self { flags, threads, python, machine, models })
+        Ok(Self { flags, threads, python: None, machine, models, peaks: None, book })
+    }
+
+    /// Finds the peer, if there is to be one, and says what is measured next.
+    pub(super) fn begin(&mut self, peer: Option<Peer>, title: &str) -> Result<()> {
+        self.python = match (self.flags.peer, peer) {
+            (Some(_), Some(peer)) => Some(Python::find(self.flags.python.as_deref(), peer)?),
+            _ => None,
+        };
+        if !self.flags.json {
+            say(format!("\n{title}\n"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether an interpreter has all that a peer needs, if there is to be a peer.
+    pub(super) fn check(&self, peer: Peer) -> Result<()> {
+        if self.flags.peer.is_some() {
+            Python::find(self.flags.python.as_deref(), peer)?;
+        }
+        Ok(())
+    }
+
+    /// What the machine can do at most; measured the first time.
+    pub(super) fn peaks(&mut self) -> Result<Peaks> {
+        if let Some(peaks) = self.peaks {
+            return Ok(peaks);
+        }
+        let job = if self.is_tiny() { MachineJob::tiny(self.threads) } else { MachineJob::new(self.threads) };
+        let peaks = self.ours(&job.into())?.peaks().context("the machine was not measured")?;
+        if !self.flags.json {
+            let (gemm, bandwidth) = (peaks.gemm_flops / 1e9, peaks.bandwidth / 1e9);
+            say(format!("the machine at most: {gemm:.0} GFLOP/s (product in f32), {bandwidth:.1} GB/s (triad)\n"))?;
+        }
+        self.peaks = Some(peaks);
+        Ok(peaks)
+    }
+
+    /// Prints what was measured, and keeps it.
+    pub(super) fn add(&mut self, group: Group) -> Result<()> {
+        self.book.add(group, self.peaks, &self.machine)
+    }
+
+    /// Says how it went, and writes what is to be written.
+    pub(super) fn finish(&self) -> Result<()> {
+        self.book.close(self.peaks, &describe(&self.machine))
+    }
+
+    /// Whether sizes are such that they take no time.
+    pub(super) fn is_tiny(&self) -> bool {
+        self.flags.tiny
     }
 
     pub(super) fn has_peer(&self) -> bool {
@@ -56,10 +111,6 @@ impl<'a> Session<'a> {
 
     pub(super) fn rounds(&self) -> usize {
         self.flags.rounds.into()
-    }
-
-    pub(super) fn machine(&self) -> &Provenance {
-        &self.machine
     }
 
     /// A new directory for a model, removed when it is dropped.
@@ -79,6 +130,17 @@ impl<'a> Session<'a> {
         let mut command = Command::new(std::env::current_exe().context("this program's own path is unknown")?);
         command.args(["bench", "worker"]);
         Contender::start(command, job)
+    }
+
+    /// The peer's process, or why it cannot do the job where it runs.
+    pub(super) fn peer_if_it_can(&self, job: &Job) -> Result<std::result::Result<Contender, String>> {
+        match self.peer(job) {
+            Ok(contender) => Ok(Ok(contender)),
+            Err(error) => match error.downcast_ref::<Refused>() {
+                Some(Refused(reason)) => Ok(Err(reason.clone())),
+                None => Err(error),
+            },
+        }
     }
 
     /// The peer's process.

@@ -1,147 +1,172 @@
-//! `cargo xtask bench step`: tokens/s, GFLOP/s and peak memory of one training step, beside a peer's or an operator's.
+//! `cargo xtask bench step`: tokens/s, GFLOP/s and peak memory of one training step, beside a peer's two ways.
 
+use super::bars::{Bar, Of};
 use super::session::Session;
-use crate::flags::{BenchStep, Families, Sizes};
-use crate::output::say;
-use crate::units;
+use super::table::{Group, Point, Row};
+use crate::flags::{self, StepModel, WhichSteps};
 use anyhow::Result;
-use ligo_bench::{Case, Contender, Measured, ModelJob, Peer, Plan, Work, compare};
-use ligo_experiment::Provenance;
-use ligo_models::Family;
+use ligo_bench::{Case, Contender, Measured, Mode, ModelJob, Named, Peaks, Peer, Plan, Precision, Work, compare};
 use serde_json::json;
-use std::process::ExitCode;
 
-/// The project's bar: a step takes at most so many times the peer's, and an operator's step so many times a plain one.
-const BAR: f64 = 1.15;
-/// For steps as small as the quickstart's, where the overhead of each operation is what counts.
-const SMALL_BAR: f64 = 0.5;
+/// Our memory in that of the peer, at most.
+const MEMORY_BAR: f64 = 1.0;
 
-/// A case and what is asked of it.
-struct Entry {
-    case: Case,
-    bar: f64,
-}
-
-/// Measures what the flags ask for, case by case.
-pub(crate) fn run(flags: &BenchStep) -> Result<ExitCode> {
-    let session = Session::start(&flags.turns, Peer::Plain, "one training step in f32, medians; processes take turns")?;
-    for entry in entries(flags) {
-        let works = works(flags, session.has_peer());
-        let measured = measure(&session, &entry.case, &works)?;
-        let flops = works.iter().map(|&work| entry.case.step_flops(work)).collect::<Result<Vec<_>>>()?;
-        if flags.turns.json {
-            for ((measured, flops), work) in measured.iter().zip(&flops).zip(&works) {
-                say(json_line(&entry.case, *work, measured, *flops, session.machine()).to_string())?;
+/// Measures the models that are asked for, case by case.
+pub(super) fn measure(session: &mut Session<'_>, which: &WhichSteps, precisions: &[flags::Precision]) -> Result<()> {
+    session.begin(Some(Peer::Plain), "one training step, medians; processes take turns")?;
+    let peaks = session.peaks()?;
+    for precision in asked(precisions) {
+        for named in models(which, session.is_tiny()) {
+            for case in cases(named, which) {
+                let group = compare_steps(session, named, &case, precision, peaks)?;
+                session.add(group)?;
             }
-        } else {
-            say(table(&entry, &works, &measured, &flops))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-fn entries(flags: &BenchStep) -> Vec<Entry> {
-    let families: &[Family] = match flags.family {
-        Families::Gpt2 => &[Family::Gpt2],
-        Families::Bert => &[Family::Bert],
-        Families::All => &[Family::Gpt2, Family::Bert],
+fn asked(precisions: &[flags::Precision]) -> Vec<Precision> {
+    let one = |precision: &flags::Precision| match precision {
+        flags::Precision::F32 => Precision::F32,
+        flags::Precision::Bf16 => Precision::Bf16,
     };
-    let (standard, quickstart) = match flags.size {
-        Sizes::Standard => (true, false),
-        Sizes::Quickstart => (false, true),
-        Sizes::All => (true, true),
+    if precisions.is_empty() { vec![Precision::F32] } else { precisions.iter().map(one).collect() }
+}
+
+/// Those that are asked for, or all.
+pub(super) fn models(which: &WhichSteps, tiny: bool) -> Vec<Named> {
+    let named = |model: &StepModel| match model {
+        StepModel::BertSmall => Named::BertSmall,
+        StepModel::BertBase => Named::BertBase,
+        StepModel::Gpt2 => Named::Gpt2,
+        StepModel::VitS => Named::VitS,
+        StepModel::QuickstartGpt2 => Named::QuickstartGpt2,
+        StepModel::QuickstartBert => Named::QuickstartBert,
     };
-    let mut entries = Vec::new();
-    for &family in families {
-        if standard {
-            entries.push(Entry { case: Case::standard(family), bar: BAR });
-        }
-        if quickstart {
-            entries.push(Entry { case: Case::quickstart(family), bar: if flags.operator { BAR } else { SMALL_BAR } });
-        }
-    }
-    if flags.operator {
-        entries = entries.into_iter().map(|entry| Entry { case: entry.case.grown(), ..entry }).collect();
-    }
-    entries
-}
-
-/// What each contender does, in the order in which they are started.
-fn works(flags: &BenchStep, has_peer: bool) -> Vec<Work> {
-    match (flags.operator, has_peer) {
-        (true, _) => vec![Work::Operator, Work::Plain],
-        (false, true) => vec![Work::Plain, Work::Plain],
-        (false, false) => vec![Work::Plain],
+    match (tiny, &which.model[..]) {
+        (true, _) => vec![Named::Tiny],
+        (false, []) => vec![
+            Named::BertSmall,
+            Named::BertBase,
+            Named::Gpt2,
+            Named::VitS,
+            Named::QuickstartGpt2,
+            Named::QuickstartBert,
+        ],
+        (false, asked) => asked.iter().map(named).collect(),
     }
 }
 
-fn measure(session: &Session<'_>, case: &Case, works: &[Work]) -> Result<Vec<Measured>> {
+/// A model's cases in the shapes and vocabularies that are asked for.
+pub(super) fn cases(named: Named, which: &WhichSteps) -> Vec<Case> {
+    let vocabularies: Vec<usize> = which.vocab.iter().map(|&size| size as usize).collect();
+    named.cases(&which.shape, &vocabularies)
+}
+
+/// Ours and, if there is one, the peer, eager and compiled.
+fn compare_steps(
+    session: &Session<'_>,
+    named: Named,
+    case: &Case,
+    precision: Precision,
+    peaks: Peaks,
+) -> Result<Group> {
     let directory = session.directory()?;
     let weights = session.has_peer().then(|| directory.path().to_owned());
-    let mut contenders: Vec<Contender> = Vec::new();
-    for (i, &work) in works.iter().enumerate() {
-        let job = ModelJob::new(case.clone(), work, session.threads(), weights.clone()).into();
-        // The peer is started second, when the weights are written.
-        contenders.push(if session.has_peer() && i > 0 { session.peer(&job)? } else { session.ours(&job)? });
+    let job = |mode| {
+        let job = ModelJob::new(case.clone(), Work::Plain, session.threads(), weights.clone());
+        job.in_precision(precision).in_mode(mode).into()
+    };
+    let (mut contenders, mut who): (Vec<Contender>, _) = (vec![session.ours(&job(Mode::Eager))?], vec!["ours"]);
+    let mut notes = Vec::new();
+    // The peer is started when the weights are written.
+    for (mode, name) in [(Mode::Eager, "eager"), (Mode::Compile, "compiled")] {
+        if !session.has_peer() {
+            break;
+        }
+        match session.peer_if_it_can(&job(mode))? {
+            Ok(contender) => {
+                contenders.push(contender);
+                who.push(name);
+            }
+            Err(reason) => notes.push(format!("left out: the peer, {name} ({reason})")),
+        }
     }
-    let plan = Plan { rounds: session.rounds(), same_start: session.has_peer().then_some(case) };
-    compare(&mut contenders, plan, |round| session.progress(case, round))
+    let same_start = session.has_peer().then_some(case);
+    let plan = Plan { rounds: session.rounds(), same_start, precision };
+    let measured = compare(&mut contenders, plan, |round| session.progress(case, round))?;
+    let flops = case.step_flops(Work::Plain)?;
+    let what = format!("{case}, {precision}");
+    let bars = bars(&what, &measured, named.goal(precision));
+    if let Some(fastest) = fastest(&measured) {
+        notes.push(format!("held against the faster: {}", fastest.engine));
+    }
+    let point = measured.first().map(|ours| Point {
+        label: format!("step of {case}, {precision}"),
+        intensity: flops / least_bytes(ours.parameters),
+        flops_per_second: flops / ours.seconds,
+    });
+    let rows = measured.into_iter().zip(who).map(|(measured, who)| row(measured, who, case, precision, flops, peaks));
+    let columns = &["tokens/s", "GFLOP/s", "of peak", "before model", "loss"];
+    Ok(Group { bench: "step", what, columns, rows: rows.collect(), notes, bars, point })
 }
 
-fn name(work: Work, measured: &Measured) -> String {
-    if work == Work::Operator { format!("{}, operator", measured.engine) } else { measured.engine.clone() }
+/// Bytes that a step moves at least: weights read forward and backward, gradients written; weights, gradients and two moments
+/// read and all but the gradients written by AdamW. Activations may stay in a cache.
+fn least_bytes(parameters: u64) -> f64 {
+    10.0 * size_of::<f32>() as f64 * parameters as f64
 }
 
-fn table(entry: &Entry, works: &[Work], measured: &[Measured], flops: &[f64]) -> String {
-    let case = &entry.case;
-    let mut lines = vec![
-        case.to_string(),
-        format!(
-            "  {:<24} {:>9} {:>17} {:>10} {:>9} {:>10} {:>12} {:>9}",
-            "", "ms/step", "turns", "tokens/s", "GFLOP/s", "peak", "of it before", "loss"
-        ),
-    ];
-    for ((measured, flops), work) in measured.iter().zip(flops).zip(works) {
-        let (fast, slow) = measured.turns;
-        lines.push(format!(
-            "  {:<24} {:>9.1} {:>17} {:>10.0} {:>9.1} {:>10} {:>12} {:>9}",
-            name(*work, measured),
-            1e3 * measured.seconds,
-            format!("{:.1} to {:.1}", 1e3 * fast, 1e3 * slow),
-            case.tokens() as f64 / measured.seconds,
-            flops / measured.seconds / 1e9,
-            units::bytes(measured.peak_bytes),
-            units::bytes(measured.before_bytes),
+/// The peer's faster way.
+fn fastest(measured: &[Measured]) -> Option<&Measured> {
+    measured.iter().skip(1).min_by(|a, b| a.seconds.total_cmp(&b.seconds))
+}
+
+fn bars(name: &str, measured: &[Measured], goal: f64) -> Vec<Bar> {
+    let Some((ours, other)) = measured.first().zip(fastest(measured)) else { return Vec::new() };
+    let mut bars = vec![Bar { name: name.into(), of: Of::Speedup, value: other.seconds / ours.seconds, goal }];
+    if let Some((ours, other)) = ours.peak_bytes.zip(other.peak_bytes) {
+        let value = ours as f64 / other as f64;
+        bars.push(Bar { name: name.into(), of: Of::Memory, value, goal: MEMORY_BAR });
+    }
+    bars
+}
+
+fn row(measured: Measured, who: &'static str, case: &Case, precision: Precision, flops: f64, peaks: Peaks) -> Row {
+    let (tokens, speed) = (case.tokens() as f64 / measured.seconds, flops / measured.seconds);
+    Row {
+        who,
+        figures: vec![
+            format!("{tokens:.0}"),
+            format!("{:.1}", speed / 1e9),
+            format!("{:.0} %", 100.0 * speed / peaks.gemm_flops),
+            crate::units::bytes(measured.before_bytes),
             measured.first_loss.map_or_else(String::new, |loss| format!("{loss:.4}")),
-        ));
+        ],
+        details: json!({
+            "case": case.to_string(),
+            "precision": precision,
+            "work": Work::Plain,
+            "tokens_per_second": tokens,
+            "gflops_per_second": speed / 1e9,
+            "share_of_peak": speed / peaks.gemm_flops,
+            "flops": flops,
+        }),
+        measured,
     }
-    let disturbed: usize = measured.iter().map(|measured| measured.disturbed).sum();
-    if disturbed > 0 {
-        lines.push(format!(
-            "  doubtful: other programs were computing during {disturbed} turns, and those suffer unequally"
-        ));
-    }
-    if let [ours, other] = measured {
-        let ratio = ours.seconds / other.seconds;
-        let met = if ratio <= entry.bar { "met" } else { "missed" };
-        let memory = match ours.peak_bytes.zip(other.peak_bytes) {
-            Some((ours, other)) => format!(", memory {:.2}", ours as f64 / other as f64),
-            None => String::new(),
-        };
-        lines.push(format!("  ratio: time {ratio:.2} (at most {:.2}: {met}){memory}", entry.bar));
-    }
-    lines.push(String::new());
-    lines.join("\n")
 }
 
-fn json_line(case: &Case, work: Work, measured: &Measured, flops: f64, machine: &Provenance) -> serde_json::Value {
-    json!({
-        "case": case.to_string(),
-        "work": work,
-        "tokens_per_second": case.tokens() as f64 / measured.seconds,
-        "gflops_per_second": flops / measured.seconds / 1e9,
-        "flops": flops,
-        "measured": measured,
-        "provenance": machine,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faster_of_the_peers_ways_is_what_ours_is_held_against() {
+        let of = |seconds, peak| Measured { seconds, peak_bytes: Some(peak), ..Measured::default() };
+        let found = bars("gpt2", &[of(1.0, 80), of(1.5, 200), of(1.25, 100)], 1.25);
+        let figures: Vec<_> = found.iter().map(|bar| (bar.of, bar.value)).collect();
+        assert_eq!(figures, [(Of::Speedup, 1.25), (Of::Memory, 0.8)]);
+        assert_eq!(bars("gpt2", &[of(1.0, 80)], 1.25), []);
+    }
 }

@@ -13,6 +13,10 @@ fn help_reads_like_a_manual() {
     insta::assert_snapshot!("help_inspect", help(&["inspect", "--help"]));
     insta::assert_snapshot!("help_generate", help(&["generate", "--help"]));
     insta::assert_snapshot!("help_fill_mask", help(&["fill-mask", "--help"]));
+    insta::assert_snapshot!("help_bench", help(&["bench", "--help"]));
+    insta::assert_snapshot!("help_bench_kernels", help(&["bench", "kernels", "--help"]));
+    insta::assert_snapshot!("help_bench_grow", help(&["bench", "grow", "--help"]));
+    insta::assert_snapshot!("help_bench_scaling", help(&["bench", "scaling", "--help"]));
     insta::assert_snapshot!("help_bench_step", help(&["bench", "step", "--help"]));
     insta::assert_snapshot!("help_bench_models", help(&["bench", "models", "--help"]));
     insta::assert_snapshot!("help_bench_data", help(&["bench", "data", "--help"]));

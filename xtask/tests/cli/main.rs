@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+mod bench;
 mod checkpoints;
 mod data;
 mod grow;

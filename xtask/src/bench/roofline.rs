@@ -1,0 +1,178 @@
+//! The roofline chart (Williams et al. 2009) as SVG: what the machine could do of FLOPs at each number of FLOPs a byte, and what
+//! the measured work does. Both axes logarithmic.
+
+use super::table::Point;
+use ligo_bench::Peaks;
+use std::fmt::Write;
+
+const WIDTH: f64 = 900.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 560.0;
+const TOP: f64 = 44.0;
+const LEAST_HEIGHT: f64 = 480.0;
+/// Between the lines of the list of points.
+const GAP: f64 = 17.0;
+const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+
+/// The colours of the reports' figures.
+pub(super) struct Colours {
+    surface: &'static str,
+    text: &'static str,
+    muted: &'static str,
+    grid: &'static str,
+    point: &'static str,
+}
+
+pub(super) const LIGHT: Colours =
+    Colours { surface: "#ffffff", text: "#1f2328", muted: "#59636e", grid: "#e3e7ec", point: "#c8400a" };
+pub(super) const DARK: Colours =
+    Colours { surface: "#0d1117", text: "#e6edf3", muted: "#9198a1", grid: "#262c36", point: "#ff8f4f" };
+
+/// Where powers of ten lie on the drawing.
+struct Frame {
+    /// Exponents of the least and the most FLOPs a byte.
+    x: (f64, f64),
+    /// Of GFLOP/s.
+    y: (f64, f64),
+    bottom: f64,
+    height: f64,
+}
+
+impl Frame {
+    fn of(peaks: Peaks, points: &[Point]) -> Self {
+        let range = |values: &mut dyn Iterator<Item = f64>| {
+            values
+                .filter(|value| value.is_finite() && *value > 0.0)
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {
+                    (a.min(v.log10().floor()), b.max(v.log10().ceil()))
+                })
+        };
+        let ridge = peaks.ridge();
+        let x = range(&mut points.iter().map(|point| point.intensity).chain([ridge / 10.0, ridge * 10.0]));
+        let speeds = points.iter().map(|point| point.flops_per_second / 1e9);
+        let y = range(&mut speeds.chain([peaks.gemm_flops / 1e9, peaks.gemm_flops / 1e11]));
+        let height = LEAST_HEIGHT.max(TOP + 20.0 + GAP * points.len() as f64);
+        Self { x, y, bottom: height - 56.0, height }
+    }
+
+    fn x(&self, intensity: f64) -> f64 {
+        LEFT + (intensity.log10() - self.x.0) / (self.x.1 - self.x.0) * (RIGHT - LEFT)
+    }
+
+    /// Of GFLOP/s.
+    fn y(&self, speed: f64) -> f64 {
+        self.bottom - (speed.log10() - self.y.0) / (self.y.1 - self.y.0) * (self.bottom - TOP)
+    }
+}
+
+/// The chart. Points are numbered; beside it stands what each number is, from the fastest on.
+pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String {
+    let mut points = points.to_vec();
+    points.sort_by(|a, b| b.flops_per_second.total_cmp(&a.flops_per_second));
+    let frame = Frame::of(peaks, &points);
+    let Colours { surface, text, muted, point: dot, .. } = colours;
+    let (height, bottom) = (frame.height, frame.bottom);
+    let (gemm, bandwidth) = (peaks.gemm_flops / 1e9, peaks.bandwidth / 1e9);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
+         role=\"img\" aria-labelledby=\"roofline-title roofline-desc\" font-family=\"{FONT}\" font-size=\"13\">\n\
+         <title id=\"roofline-title\">Roofline: speed against FLOPs a byte</title>\n\
+         <desc id=\"roofline-desc\">The machine does {gemm:.0} GFLOP/s and moves {bandwidth:.1} GB/s at most; {} pieces of work lie \
+         below.</desc>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{surface}\"/>\n",
+        points.len(),
+    );
+    svg.push_str(&axes(&frame, colours));
+    let (least, most) = (10_f64.powf(frame.x.0), 10_f64.powf(frame.x.1));
+    // Where memory feeds less than the frame shows, the roof begins at its edge.
+    let begin = least.max(10_f64.powf(frame.y.0) * 1e9 / peaks.bandwidth);
+    let corner = |intensity: f64| format!("{:.1} {:.1}", frame.x(intensity), frame.y(peaks.roof(intensity) / 1e9));
+    let _ = writeln!(
+        svg,
+        "<path d=\"M{} L{} L{}\" fill=\"none\" stroke=\"{text}\" stroke-width=\"2\"/>\
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{text}\">{gemm:.0} GFLOP/s, {bandwidth:.1} GB/s</text>",
+        corner(begin),
+        corner(peaks.ridge()),
+        corner(most),
+        RIGHT - 4.0,
+        frame.y(gemm) - 8.0,
+    );
+    for (i, point) in points.iter().enumerate() {
+        let (x, y) = (frame.x(point.intensity), frame.y(point.flops_per_second / 1e9));
+        let share = 100.0 * point.flops_per_second / peaks.roof(point.intensity);
+        let number = i + 1;
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{dot}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" fill=\"{muted}\">{number}</text>\
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{text}\">{number}  {}, {share:.0} % of the roof</text>",
+            x + 5.0,
+            y - 3.0,
+            RIGHT + 14.0,
+            TOP + 8.0 + GAP * i as f64,
+            escape(&point.label),
+        );
+    }
+    let _ = writeln!(
+        svg,
+        "<text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{muted}\">FLOP/byte</text>\
+         <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{muted}\">GFLOP/s</text>\n</svg>",
+        bottom + 42.0,
+        LEFT - 48.0,
+        TOP - 18.0,
+    );
+    svg
+}
+
+fn axes(frame: &Frame, colours: &Colours) -> String {
+    let Colours { muted, grid, .. } = colours;
+    let bottom = frame.bottom;
+    let mut svg = format!("<g fill=\"{muted}\">\n");
+    for exponent in frame.x.0 as i32..=frame.x.1 as i32 {
+        let value = 10_f64.powi(exponent);
+        let x = frame.x(value);
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"{grid}\"/>\
+             <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>",
+            bottom + 20.0,
+        );
+    }
+    for exponent in frame.y.0 as i32..=frame.y.1 as i32 {
+        let value = 10_f64.powi(exponent);
+        let y = frame.y(value);
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{LEFT} {y:.1}H{RIGHT}\" stroke=\"{grid}\"/>\
+             <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
+            LEFT - 8.0,
+            y + 4.5,
+        );
+    }
+    svg.push_str("</g>\n");
+    svg
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_lie_where_their_logarithms_say_and_none_above_the_frame() {
+        let peaks = Peaks { gemm_flops: 100e9, bandwidth: 10e9 };
+        let point =
+            |label: &str, intensity, flops_per_second| Point { label: label.into(), intensity, flops_per_second };
+        let points = [point("norm <1>", 0.1, 1e9), point("linear", 100.0, 80e9)];
+        let frame = Frame::of(peaks, &points);
+        assert_eq!((frame.x, frame.y), ((-1.0, 2.0), (0.0, 2.0)));
+        assert_eq!((frame.x(0.1), frame.x(100.0)), (LEFT, RIGHT));
+        assert_eq!((frame.y(1.0), frame.y(100.0)), (frame.bottom, TOP));
+        let svg = draw(peaks, &points, &LIGHT);
+        for expected in ["1  linear, 80 % of the roof", "2  norm &lt;1>, 100 % of the roof", "100 GFLOP/s, 10.0 GB/s"] {
+            assert!(svg.contains(expected), "{expected} in {svg}");
+        }
+    }
+}
