@@ -45,7 +45,7 @@ const fn steps_at_once(planes: usize) -> usize {
 
 /// Rows times columns over rows plus columns from which on packing pays: over all threads, and within a task, where all of it is in a
 /// near cache.
-const WORTH: usize = if cfg!(test) { 8 } else { 176 };
+const WORTH: usize = if cfg!(test) { 8 } else { 60 };
 const WORTH_HERE: usize = if cfg!(test) { 4 } else { 32 };
 
 /// Who computes a product.
