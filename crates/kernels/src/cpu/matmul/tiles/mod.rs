@@ -1,9 +1,9 @@
 //! Products of large matrices by instructions for bf16: a processor's tile unit, or AVX-512's.
 //!
-//! Both matrices are packed once, by all threads, into tiles of bf16 ([`pack`]); then blocks of the target are computed, each by one
-//! thread ([`amx`], [`avx512`]). An f32 is packed as three numbers in bf16 that together hold all its bits, so that the result is as exact as one
-//! computed in f32, and still faster. Each element is one sum in one order, so that its bits depend neither on the threads nor on
-//! how the target is cut.
+//! Both matrices are packed once, by all threads or within a task by one, into tiles of bf16 ([`pack`]); then blocks of the target are
+//! computed, each by one thread ([`amx`], [`avx512`]). An f32 is packed as three numbers in bf16 that together hold all its bits, so
+//! that the result is as exact as one computed in f32, and still faster. Each element is one sum in one order, so that its bits depend
+//! neither on the threads nor on how the target is cut.
 //!
 //! Small products and those with a narrow side are not for it: packing would take longer than what the tiles save.
 
@@ -79,7 +79,8 @@ pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: P
     let lie_well =
         (target.column_stride == 1 || target.row_stride == 1) && pack::is_in_pieces(a) && pack::is_in_pieces(b);
     let worth = if spread == Spread::Threads { WORTH } else { WORTH_HERE };
-    let pays = rows * columns >= worth * (rows + columns) && a.columns >= STEP;
+    // A product without rows and columns is none.
+    let pays = rows * columns > worth * (rows + columns) && a.columns >= STEP;
     lie_well && pays && level() >= needed
 }
 
