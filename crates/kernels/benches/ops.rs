@@ -2,11 +2,12 @@
 //!
 //! `cargo bench -p ligo-kernels`; `cargo bench -p ligo-kernels -- attention` for one of them.
 
-use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{TensorFromVec, ZerosTensor};
 use divan::{Bencher, black_box};
 use ligo_kernels::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, GradTape, Gradients, HeadNorms, Input, Kernels,
-    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Precision, Projections, Tape, Visibility, gradients_for,
+    Layout, Linear, Matrix, NO_ROW, NoneTape, Norm, NormKind, Precision, Projections, Visibility, gradients_for,
     on_workers,
 };
 
@@ -59,11 +60,16 @@ fn both(
         let mut gradients = gradients_for(leaves);
         let mut tape = GradTape::default();
         let outputs = forward(&mut tape, leaves);
-        let ghosts: Vec<_> = outputs.iter().map(Tensor::ghost).collect();
-        tape.add_backward_op(move |gradients: &mut Gradients<f32, Cpu>| {
-            ghosts.iter().try_for_each(|y| gradients.get_or_alloc_mut(y).map(|d| d.fill(1.0)))
+        tape.record(move |gradients: &mut Gradients<f32, Cpu>| {
+            outputs.iter().try_for_each(|y| {
+                let &(rows, columns) = y.shape();
+                Cpu::add_gradient(
+                    y,
+                    &Cpu::default().tensor_from_vec(vec![1.0; rows * columns], (rows, columns)),
+                    gradients,
+                )
+            })
         });
-        drop(outputs);
         tape.backward(&Cpu::default().zeros(), 1.0, &mut gradients).expect("the sizes fit");
         black_box(gradients);
     };

@@ -607,6 +607,10 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// then. Nothing of the tensor's own data is kept alive by it.
     fn gradient_of(tensor: &Matrix<Self>) -> TakeGradient<Self>;
 
+    /// The same for the output of an operation that is made of others, asked for before anything has read that output. Nothing but
+    /// this takes its gradient: it is not found in [`Gradients`].
+    fn gradient_of_output(tensor: &Matrix<Self>) -> TakeGradient<Self>;
+
     /// Adds `value`, of the tensor's shape, to the gradient of `tensor`.
     fn add_gradient(tensor: &Matrix<Self>, value: &Matrix<Self>, gradients: &mut Gradients<f32, Self>) -> Result<()>;
 }

@@ -37,6 +37,7 @@ pub struct Recycling {
     free: [Mutex<List>; CLASSES],
     held: AtomicUsize,
     limit: AtomicUsize,
+    from_system: AtomicUsize,
 }
 
 /// A stack of free blocks, linked through their own first words.
@@ -59,7 +60,13 @@ impl Recycling {
             free: [const { Mutex::new(List(None)) }; CLASSES],
             held: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
+            from_system: AtomicUsize::new(0),
         }
+    }
+
+    /// How many large blocks the system has been asked for so far: the same before and after a step that finds all its memory here.
+    pub fn blocks_from_system(&self) -> usize {
+        self.from_system.load(Relaxed)
     }
 
     /// From now on holds so much at most: for work whose memory is bounded by its weights rather than by its speed. What is held
@@ -122,8 +129,11 @@ unsafe impl GlobalAlloc for Recycling {
             None => unsafe { System.alloc(layout) },
             Some((class, block)) => match self.pop(class, block.size()) {
                 Some(recycled) => recycled.as_ptr(),
-                // SAFETY: the block's layout is not of size 0.
-                None => unsafe { System.alloc(block) },
+                None => {
+                    self.from_system.fetch_add(1, Relaxed);
+                    // SAFETY: the block's layout is not of size 0.
+                    unsafe { System.alloc(block) }
+                }
             },
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn expand_on<D: Kernels>(tape: &mut GradTape<D>, sources: &Sources<'_
         } else {
             let large = segment.forward(&mut NoneTape)?;
             if segment.learns() {
-                let taken = large.iter().map(D::gradient_of).collect();
+                let taken = large.iter().map(D::gradient_of_output).collect();
                 tape.record(move |gradients| segment.backward(taken, gradients));
             }
             large
@@ -262,7 +262,7 @@ impl<D: Kernels> Segment<D> {
             let row_of_w = tensor(w.device(), row.to_vec(), (1, small_layers))?;
             // One row of w, one mixture.
             for (deep, d) in D::mix_layers(&mut NoneTape, &self.small, Input::Frozen, &row_of_w)?.into_iter().zip([d]) {
-                let taken = D::gradient_of(&deep);
+                let taken = D::gradient_of_output(&deep);
                 self.widened_back(i, &deep, Input::Differentiable, d, gradients)?;
                 drop(deep);
                 let d_deep = [taken(gradients)?];

@@ -78,8 +78,8 @@ impl<D: Kernels, T: Tape<f32, D>> Recompute<D, T> {
             weights: weights_of(step, pass.weights),
             before,
         };
-        let x = D::gradient_of(&behind.x);
-        let normed = behind.normed.as_ref().map(D::gradient_of);
+        let x = D::gradient_of_output(&behind.x);
+        let normed = behind.normed.as_ref().map(D::gradient_of_output);
         let record = move |gradients: &mut Gradients<f32, D>| {
             let mut tape = GradTape::default();
             let behind = again.run(&mut tape)?;

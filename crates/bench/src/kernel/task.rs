@@ -4,12 +4,14 @@ use super::{KernelJob, Operation};
 use crate::protocol::Answer;
 use crate::task::Task;
 use anyhow::Result;
-use dfdx::tensor::{Tensor, TensorFromVec, ZerosTensor};
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{TensorFromVec, ZerosTensor};
 use ligo_kernels::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, GradTape, Gradients, Kernels, Layout, Linear, Matrix,
-    Norm, NormKind, Precision, Projections, Tape, Visibility, gradients_for,
+    Norm, NormKind, Precision, Projections, Visibility, gradients_for,
 };
 use rayon::prelude::*;
+use std::cell::OnceCell;
 use std::hint::black_box;
 
 /// Numbers that a thread fills at a time.
@@ -21,7 +23,13 @@ pub(crate) fn prepare(job: &KernelJob) -> Result<Box<dyn Task>> {
     if let Operation::Adamw { numbers } = operation {
         return Ok(Box::new(Optimising::new(numbers)));
     }
-    Ok(Box::new(Passing { operation, leaves: leaves(operation), ids: ids(operation), steps: 0 }))
+    Ok(Box::new(Passing {
+        operation,
+        leaves: leaves(operation),
+        ids: ids(operation),
+        seeds: OnceCell::new(),
+        steps: 0,
+    }))
 }
 
 /// Uniform in [−1, 1), the same for the same sizes.
@@ -79,6 +87,8 @@ struct Passing {
     operation: Operation,
     leaves: Vec<Matrix<Cpu>>,
     ids: Vec<u32>,
+    /// The gradients of the outputs: 1 everywhere.
+    seeds: OnceCell<Vec<Matrix<Cpu>>>,
     steps: u64,
 }
 
@@ -136,11 +146,10 @@ impl Passing {
             return Ok(gradients);
         }
         let outputs = self.forward(&mut tape)?;
-        let ghosts: Vec<_> = outputs.iter().map(Tensor::ghost).collect();
-        tape.add_backward_op(move |gradients: &mut Gradients<f32, Cpu>| {
-            ghosts.iter().try_for_each(|y| gradients.get_or_alloc_mut(y).map(|d| ones(d)))
+        let seeds = self.seeds.get_or_init(|| outputs.iter().map(ones_like).collect()).clone();
+        tape.record(move |gradients: &mut Gradients<f32, Cpu>| {
+            outputs.iter().zip(&seeds).try_for_each(|(y, ones)| Cpu::add_gradient(y, ones, gradients))
         });
-        drop(outputs);
         tape.backward(&Cpu::default().zeros(), 1.0, &mut gradients)?;
         Ok(gradients)
     }
@@ -156,6 +165,11 @@ impl Task for Passing {
     fn answer(&self) -> Answer {
         Answer::default()
     }
+}
+
+fn ones_like(y: &Matrix<Cpu>) -> Matrix<Cpu> {
+    let &(rows, columns) = y.shape();
+    Cpu::default().tensor_from_vec(vec![1.0; rows * columns], (rows, columns))
 }
 
 fn ones(numbers: &mut [f32]) {
@@ -226,7 +240,8 @@ mod tests {
     #[test]
     fn every_leaf_gets_a_gradient() {
         for operation in Operation::tiny() {
-            let passing = Passing { operation, leaves: leaves(operation), ids: ids(operation), steps: 1 };
+            let passing =
+                Passing { operation, leaves: leaves(operation), ids: ids(operation), seeds: OnceCell::new(), steps: 1 };
             if passing.leaves.is_empty() {
                 continue;
             }

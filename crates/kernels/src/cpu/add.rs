@@ -17,11 +17,11 @@ pub(super) fn add<T: Tape<f32, Cpu>>(tape: &mut T, a: &Matrix<Cpu>, b: &Matrix<C
     });
     let y = matrix(OP, a.device(), y, size(a))?;
     if T::OWNS_TAPE {
-        let (a_slot, b_slot, y_slot) = (Slot::of(a), Slot::of(b), Slot::of(&y));
+        let (a_slot, b_slot, y_slot) = (Slot::of(a), Slot::of(b), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
-            a_slot.add_copy(gradients, &dy)?;
-            b_slot.add(gradients, dy)
+            let dy = y_slot.take_shared(gradients)?;
+            a_slot.add_shared(gradients, dy.clone())?;
+            b_slot.add_shared(gradients, dy)
         });
     }
     Ok(y)

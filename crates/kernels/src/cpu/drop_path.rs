@@ -26,7 +26,7 @@ pub(super) fn drop_path<T: Tape<f32, Cpu>>(
     multiply(&mut y, width, rows, &factors);
     let y = matrix(OP, x.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot) = (Slot::of(x), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(x), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
             let mut d = y_slot.take(gradients)?;
             multiply(&mut d, width, rows, &factors);

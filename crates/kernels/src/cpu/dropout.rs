@@ -81,9 +81,9 @@ pub(super) fn dropout<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, dropout:
     parallel::rows(&mut y, 1, |first, y| apply(mask, first as u64, &data[first..], y, Mode::Set));
     let y = matrix(OP, x.device(), y, size(x))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot) = (Slot::of(x), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(x), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             x_slot.accumulate(gradients, |dx, mode| {
                 parallel::rows(dx, 1, |first, dx| apply(mask, first as u64, &dy[first..], dx, mode));
             })

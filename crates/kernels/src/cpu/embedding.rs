@@ -51,11 +51,11 @@ pub(super) fn embedding<T: Tape<f32, Cpu>>(tape: &mut T, lookups: &[(&Matrix<Cpu
     });
     let y = matrix(OP, first_table.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
-        let y_slot = Slot::of(&y);
+        let y_slot = Slot::output(&y);
         let lookups: Vec<(Slot, Vec<(u32, u32)>)> =
             lookups.iter().map(|(table, ids)| (Slot::of(table), by_id(ids))).collect();
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             for (slot, order) in lookups.iter().filter(|(_, order)| !order.is_empty()) {
                 slot.accumulate(gradients, |table, mode| scatter_add(table, mode, order, &dy, width))?;
             }

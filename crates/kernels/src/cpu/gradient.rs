@@ -1,21 +1,36 @@
 //! Where an operation's backward pass finds and leaves gradients.
 //!
-//! In dfdx's [`Gradients`] an entry is a buffer of zeros to be added to. Here an entry may also be an *empty* buffer:
-//! zeros that nobody has written down yet. The first writer then overwrites instead of adding, so that no memory is
-//! filled with zeros just to be added to; the optimiser leaves its gradients empty.
+//! Of a leaf (a weight) it is the entry in dfdx's [`Gradients`], where whoever runs the backward pass finds it. dfdx makes an entry as
+//! zeros to be added to; here it may also be an *empty* buffer: zeros that nobody has written down yet. The optimiser leaves its
+//! gradients so.
+//!
+//! Of an operation's output it is a [`Cell`] that its backward operation and those of its readers share. It begins as nothing, so that
+//! the first writer overwrites, and no memory is filled with zeros just to be added to; and two tensors with the same gradient, such as
+//! the terms of a sum, can hold one buffer until somebody changes it.
 
 use super::buffers::{device_error, expect, matrix, read, size, unwritten};
 use super::parallel;
 use crate::{Cpu, Gradients, Matrix, TakeGradient};
 use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{CpuError, Tensor};
+use dfdx::tensor::{CpuError, Tensor, UniqueId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 type Find = dyn for<'g> Fn(&'g mut Gradients<f32, Cpu>) -> Result<&'g mut Vec<f32>, CpuError> + Send + Sync;
 
 /// See [`crate::Kernels::gradient_of`].
 pub(super) fn taker(tensor: &Matrix<Cpu>) -> TakeGradient<Cpu> {
+    taker_of(Slot::of(tensor), tensor)
+}
+
+/// See [`crate::Kernels::gradient_of_output`].
+pub(super) fn output_taker(tensor: &Matrix<Cpu>) -> TakeGradient<Cpu> {
+    taker_of(Slot::output(tensor), tensor)
+}
+
+fn taker_of(slot: Slot, tensor: &Matrix<Cpu>) -> TakeGradient<Cpu> {
     const OP: &str = "gradient_of";
-    let (slot, shape, device) = (Slot::of(tensor), size(tensor), tensor.device().clone());
+    let (shape, device) = (size(tensor), tensor.device().clone());
     Box::new(move |gradients| {
         let taken = slot.take(gradients).map_err(|e| device_error(OP, e))?;
         matrix(OP, &device, taken, shape)
@@ -33,8 +48,35 @@ pub(super) fn add(tensor: &Matrix<Cpu>, value: &Matrix<Cpu>, gradients: &mut Gra
 /// The place of one tensor's gradient; does not keep the tensor's data alive.
 pub(super) struct Slot {
     length: usize,
+    place: Place,
+}
+
+enum Place {
     // dfdx's ghost tensor is what finds the entry; its type cannot be named, so it hides in a closure.
-    find: Box<Find>,
+    Leaf(Box<Find>),
+    Output(Arc<Cell>),
+}
+
+/// The gradient of an operation's output; none is zeros.
+struct Cell {
+    id: UniqueId,
+    gradient: Mutex<Option<Arc<Vec<f32>>>>,
+}
+
+/// The cells of all outputs whose backward operation has not been dropped, by the output's id.
+static OUTPUTS: Mutex<Option<HashMap<UniqueId, Weak<Cell>>>> = Mutex::new(None);
+
+/// What panics while it holds one of these locks leaves nothing half done: a value is put in or taken out.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        if let Some(outputs) = &mut *lock(&OUTPUTS) {
+            outputs.remove(&self.id);
+        }
+    }
 }
 
 /// What a writer finds in the buffer that it is handed.
@@ -49,20 +91,46 @@ pub(super) enum Mode {
 impl Slot {
     /// The place of `tensor`'s gradient.
     pub(super) fn of<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> Self {
-        let ghost = tensor.ghost();
         let length = tensor.shape().num_elements();
-        Self { length, find: Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?)) }
+        let cell = lock(&OUTPUTS).as_ref().and_then(|outputs| outputs.get(&id_of(tensor))?.upgrade());
+        let place = match cell {
+            Some(cell) => Place::Output(cell),
+            None => {
+                let ghost = tensor.ghost();
+                Place::Leaf(Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?)))
+            }
+        };
+        Self { length, place }
+    }
+
+    /// The place of the gradient of an operation's new output: for the operation, before anybody else asks where it is.
+    pub(super) fn output<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> Self {
+        let cell = Arc::new(Cell { id: id_of(tensor), gradient: Mutex::new(None) });
+        let previous = lock(&OUTPUTS).get_or_insert_default().insert(cell.id, Arc::downgrade(&cell));
+        debug_assert!(previous.is_none(), "an output comes from one operation");
+        Self { length: tensor.shape().num_elements(), place: Place::Output(cell) }
     }
 
     /// Takes the gradient out: its memory is the caller's, and is freed with the caller.
     pub(super) fn take(&self, gradients: &mut Gradients<f32, Cpu>) -> Result<Vec<f32>, CpuError> {
-        let taken = std::mem::take((self.find)(gradients)?);
-        Ok(if taken.is_empty() { vec![0.0; self.length] } else { taken })
+        Ok(Arc::try_unwrap(self.take_shared(gradients)?).unwrap_or_else(|shared| copied(&shared)))
+    }
+
+    /// Takes the gradient out to be read; others may hold the same buffer.
+    pub(super) fn take_shared(&self, gradients: &mut Gradients<f32, Cpu>) -> Result<Arc<Vec<f32>>, CpuError> {
+        let taken = match &self.place {
+            Place::Leaf(find) => Some(std::mem::take(find(gradients)?)).filter(|taken| !taken.is_empty()).map(Arc::new),
+            Place::Output(cell) => lock(&cell.gradient).take(),
+        };
+        Ok(taken.unwrap_or_else(|| Arc::new(vec![0.0; self.length])))
     }
 
     /// Sets the gradient to zero.
     pub(super) fn clear(&self, gradients: &mut Gradients<f32, Cpu>) -> Result<(), CpuError> {
-        *(self.find)(gradients)? = Vec::new();
+        match &self.place {
+            Place::Leaf(find) => *find(gradients)? = Vec::new(),
+            Place::Output(cell) => *lock(&cell.gradient) = None,
+        }
         Ok(())
     }
 
@@ -72,12 +140,32 @@ impl Slot {
         gradients: &mut Gradients<f32, Cpu>,
         write: impl FnOnce(&mut [f32], Mode),
     ) -> Result<(), CpuError> {
-        let entry = (self.find)(gradients)?;
-        if entry.is_empty() {
-            *entry = unwritten(self.length);
-            write(entry, Mode::Set);
-        } else {
-            write(entry, Mode::Add);
+        match &self.place {
+            Place::Leaf(find) => {
+                let entry = find(gradients)?;
+                if entry.is_empty() {
+                    *entry = unwritten(self.length);
+                    write(entry, Mode::Set);
+                } else {
+                    write(entry, Mode::Add);
+                }
+            }
+            Place::Output(cell) => {
+                let present = lock(&cell.gradient).take();
+                let written = match present {
+                    None => {
+                        let mut gradient = unwritten(self.length);
+                        write(&mut gradient, Mode::Set);
+                        gradient
+                    }
+                    Some(present) => {
+                        let mut sum = Arc::try_unwrap(present).unwrap_or_else(|shared| copied(&shared));
+                        write(&mut sum, Mode::Add);
+                        sum
+                    }
+                };
+                *lock(&cell.gradient) = Some(Arc::new(written));
+            }
         }
         Ok(())
     }
@@ -94,12 +182,39 @@ impl Slot {
 
     /// Adds a whole buffer; if there is no gradient yet, it becomes the gradient.
     pub(super) fn add(&self, gradients: &mut Gradients<f32, Cpu>, value: Vec<f32>) -> Result<(), CpuError> {
-        let entry = (self.find)(gradients)?;
-        if entry.is_empty() {
-            *entry = value;
-        } else {
-            parallel::zip(entry, &value, |sum, value| sum.iter_mut().zip(value).for_each(|(s, v)| *s += v));
-        }
-        Ok(())
+        self.add_shared(gradients, Arc::new(value))
     }
+
+    /// Adds a buffer that others may hold too; if there is no gradient yet, it becomes the gradient.
+    pub(super) fn add_shared(&self, gradients: &mut Gradients<f32, Cpu>, value: Arc<Vec<f32>>) -> Result<(), CpuError> {
+        match &self.place {
+            Place::Leaf(find) => {
+                let entry = find(gradients)?;
+                if entry.is_empty() {
+                    *entry = Arc::try_unwrap(value).unwrap_or_else(|shared| copied(&shared));
+                    return Ok(());
+                }
+            }
+            Place::Output(cell) => {
+                let mut gradient = lock(&cell.gradient);
+                if gradient.is_none() {
+                    *gradient = Some(value);
+                    return Ok(());
+                }
+            }
+        }
+        self.add_copy(gradients, &value)
+    }
+}
+
+fn id_of<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> UniqueId {
+    let mut ids = dfdx::optim::UnusedTensors { ids: Vec::with_capacity(1) };
+    ids.add(tensor);
+    ids.ids[0]
+}
+
+fn copied(value: &[f32]) -> Vec<f32> {
+    let mut copy = unwritten(value.len());
+    parallel::zip(&mut copy, value, |copy, value| copy.copy_from_slice(value));
+    copy
 }

@@ -142,9 +142,9 @@ pub(super) fn expand<T: Tape<f32, Cpu>>(
     let y = matrix(op, x.device(), y, y_size)?;
     if T::OWNS_TAPE {
         let x_slot = (input == Input::Differentiable).then(|| Slot::of(x));
-        let (y_slot, x) = (Slot::of(&y), Kept::of(op, "input", x)?);
+        let (y_slot, x) = (Slot::output(&y), Kept::of(op, "input", x)?);
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             factor_gradients(&blocks, gradients, (x.data(), &x_shape), (&dy, &y_shape))?;
             drop(x); // before its gradient, which is as large, comes into being
             let Some(slot) = x_slot else { return Ok(()) };
@@ -225,7 +225,7 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
             Input::Differentiable => layers.iter().map(Slot::of).collect(),
             Input::Frozen => Vec::new(),
         };
-        let mixed_slots: Vec<Slot> = mixed.iter().map(Slot::of).collect();
+        let mixed_slots: Vec<Slot> = mixed.iter().map(Slot::output).collect();
         let (weights_slot, weights) = (Slot::of(weights), Kept::of(OP, "weights", weights)?);
         tape.add_backward_op(move |gradients| {
             let mut dy = Vec::with_capacity(large);

@@ -84,7 +84,7 @@ pub(super) fn head_norms<T: Tape<f32, Cpu>>(
     });
     let y = matrix(OP, qkv.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot) = (Slot::of(qkv), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(qkv), Slot::output(&y));
         let (query_slot, key_slot) = (Slot::of(query_gain), Slot::of(key_gain));
         let x = Kept::of(OP, "packed queries, keys and values", qkv)?;
         let query_gain = Kept::of(OP, "gain of the query heads", query_gain)?;

@@ -81,7 +81,7 @@ pub(super) fn mean_squared_error<T: Tape<f32, Cpu>>(
 /// Pushes the backward pass of a loss whose gradient in `x` is `factor · d`.
 pub(super) fn record<T: Tape<f32, Cpu>>(tape: &mut T, loss: &Scalar<Cpu>, x: &Matrix<Cpu>, d: Vec<f32>, factor: f32) {
     if T::OWNS_TAPE && !d.is_empty() {
-        let (loss_slot, x_slot) = (Slot::of(loss), Slot::of(x));
+        let (loss_slot, x_slot) = (Slot::output(loss), Slot::of(x));
         tape.add_backward_op(move |gradients| {
             let scale = loss_slot.take(gradients)?[0];
             x_slot.add(gradients, scaled(d, factor * scale))
@@ -112,9 +112,9 @@ pub(super) fn columns_as_rows<T: Tape<f32, Cpu>>(
     });
     let y = matrix(OP, x.device(), y, (columns * batch, sequence))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot) = (Slot::of(x), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(x), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             let mut dx = unwritten(dy.len());
             parallel::rows(&mut dx, columns, |first, dx| {
                 for (i, dx) in dx.chunks_exact_mut(columns).enumerate() {

@@ -5,7 +5,7 @@
 use super::activation;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::matmul::{Target, View, product, product_biased};
+use super::matmul::{Finish, Target, View, product, product_finished};
 use super::parallel;
 use super::simd::vectorised;
 use crate::{Activation, Cpu, Gradients, Layout, Linear, Matrix, Precision, Result, Tape};
@@ -23,10 +23,7 @@ struct Checked<'a> {
 impl Checked<'_> {
     /// `target = x w`, with the bias if there is one.
     fn product(&self, target: Target<'_>, x: View<'_>, w: View<'_>) {
-        match self.bias {
-            Some(bias) => product_biased(target, bias, self.precision, x, w),
-            None => product(target, Mode::Set, self.precision, x, w),
-        }
+        product_finished(target, Finish { bias: self.bias, activated: None }, self.precision, (x, w));
     }
 }
 
@@ -165,9 +162,9 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
     if T::OWNS_TAPE {
         let records =
             maps.iter().zip(&checked).map(|(map, c)| Record::of(op, map, c.outputs)).collect::<Result<Vec<_>>>()?;
-        let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(op, "input", x)?);
+        let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(op, "input", x)?);
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             let mut offset = 0;
             for record in &records {
                 record.backward(gradients, (x.data(), &x_slot, inputs), (&dy, offset, stride))?;
@@ -199,17 +196,17 @@ pub(super) fn linear_activated<T: Tape<f32, Cpu>>(
     let x_data = read(OP, "input", x)?;
     let checked = check(OP, &map, inputs)?;
     let outputs = checked.outputs;
-    let mut before = mapped(x_data, (tokens, inputs), &checked);
-    let mut y = unwritten(tokens * outputs);
-    parallel::rows2((&mut y, outputs), (&mut before, outputs), |_, y, before| {
-        for (y, before) in y.chunks_exact_mut(outputs).zip(before.chunks_exact_mut(outputs)) {
-            activation::forward(kind, before, y);
-        }
-    });
+    let (mut before, mut y) = (unwritten(tokens * outputs), unwritten(tokens * outputs));
+    product_finished(
+        Target::new(&mut before, tokens, outputs),
+        Finish { bias: checked.bias, activated: Some((kind, &mut y)) },
+        checked.precision,
+        (View::new(x_data, tokens, inputs), as_in_out(checked.weight, map.layout, inputs, outputs)),
+    );
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
     if T::OWNS_TAPE {
         let record = Record::of(OP, &map, outputs)?;
-        let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
+        let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(OP, "input", x)?);
         tape.add_backward_op(move |gradients| {
             let mut dz = y_slot.take(gradients)?;
             parallel::zip(&mut dz, &before, |d, z| activation::backward_in_place(kind, z, d));
@@ -259,7 +256,7 @@ pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
     });
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
     let (gate, up) = (Record::of(OP, &gate, outputs)?, Record::of(OP, &up, outputs)?);
-    let (x_slot, y_slot, x) = (Slot::of(x), Slot::of(&y), Kept::of(OP, "input", x)?);
+    let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(OP, "input", x)?);
     tape.add_backward_op(move |gradients| {
         let mut dy = y_slot.take(gradients)?;
         parallel::rows3((&mut dy, 1), (&mut gates, 1), (&mut ups, 1), |_, dy, gates, ups| {

@@ -108,7 +108,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
             return Ok(loss);
         }
         let (loss_slot, hidden_slot, weight_slot, bias_slot) =
-            (Slot::of(&loss), Slot::of(hidden), Slot::of(head.weight), head.bias.map(Slot::of));
+            (Slot::output(&loss), Slot::of(hidden), Slot::of(head.weight), head.bias.map(Slot::of));
         tape.add_backward_op(move |gradients| {
             let scale = loss_slot.take(gradients)?[0];
             if labelled.len() == tokens {

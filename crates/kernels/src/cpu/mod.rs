@@ -251,6 +251,10 @@ impl Kernels for Cpu {
         gradient::taker(tensor)
     }
 
+    fn gradient_of_output(tensor: &Matrix<Self>) -> TakeGradient<Self> {
+        gradient::output_taker(tensor)
+    }
+
     fn add_gradient(tensor: &Matrix<Self>, value: &Matrix<Self>, gradients: &mut Gradients<f32, Self>) -> Result<()> {
         gradient::add(tensor, value, gradients)
     }

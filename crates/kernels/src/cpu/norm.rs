@@ -13,6 +13,7 @@ use super::simd::{sum_of, vectorised};
 use crate::{Cpu, Gradients, Matrix, Norm, NormKind, Result, Tape};
 use dfdx::tensor::CpuError;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Lanes of the sums of a backward pass.
 const LANES: usize = 32;
@@ -233,7 +234,7 @@ pub(super) fn norm<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, norm: Norm<
     let y = matrix(OP, x.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
         let record = Record::new(OP, x, &norm, statistics)?;
-        let (x_slot, y_slot) = (Slot::of(x), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(x), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
             let mut d = y_slot.take(gradients)?;
             record.backward(gradients, &mut d, None)?;
@@ -269,14 +270,16 @@ pub(super) fn add_norm<T: Tape<f32, Cpu>>(
     let y = matrix(OP, x.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
         let record = Record::new(OP, &sum, &norm, statistics)?;
-        let (x_slot, residual_slot, sum_slot, y_slot) = (Slot::of(x), Slot::of(residual), Slot::of(&sum), Slot::of(&y));
+        let (x_slot, residual_slot, sum_slot, y_slot) =
+            (Slot::of(x), Slot::of(residual), Slot::output(&sum), Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let direct = sum_slot.take(gradients)?;
+            let direct = sum_slot.take_shared(gradients)?;
             let mut d = y_slot.take(gradients)?;
             record.backward(gradients, &mut d, Some(&direct))?;
             drop(direct);
-            x_slot.add_copy(gradients, &d)?;
-            residual_slot.add(gradients, d)
+            let d = Arc::new(d);
+            x_slot.add_shared(gradients, d.clone())?;
+            residual_slot.add_shared(gradients, d)
         });
     }
     Ok((sum, y))

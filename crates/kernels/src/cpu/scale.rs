@@ -37,7 +37,7 @@ pub(super) fn scale<T: Tape<f32, Cpu>>(tape: &mut T, x: &Matrix<Cpu>, gain: &Mat
     });
     let y = matrix(OP, x.device(), y, (tokens, width))?;
     if T::OWNS_TAPE {
-        let (x_slot, gain_slot, y_slot) = (Slot::of(x), Slot::of(gain), Slot::of(&y));
+        let (x_slot, gain_slot, y_slot) = (Slot::of(x), Slot::of(gain), Slot::output(&y));
         let (x, gain) = (Kept::of(OP, "input", x)?, Kept::of(OP, "gain", gain)?);
         tape.add_backward_op(move |gradients| {
             let mut d = y_slot.take(gradients)?;

@@ -36,6 +36,21 @@ macro_rules! vectorised {
 }
 pub(super) use vectorised;
 
+/// Asks the memory for the cache line of `data[start]`, which may lie outside: nothing is read.
+#[inline(always)]
+pub(super) fn ask_for(data: &[f32], start: usize) {
+    let address = data.as_ptr().wrapping_add(start);
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code)]
+    // SAFETY: an address is asked for, which does nothing where there is no memory; the instruction is in the baseline.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// Lanes of a sum: two AVX-512 vectors, so that additions overlap.
 pub(super) const LANES: usize = 32;
 

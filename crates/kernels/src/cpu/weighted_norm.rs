@@ -111,7 +111,7 @@ pub(super) fn weighted_norm<T: Tape<f32, Cpu>>(
     if T::OWNS_TAPE {
         let (kind, shares) = (norm.kind, weights.of.iter().map(|c| c / weights.sum).collect::<Vec<_>>());
         let (x_slot, gain_slot, bias_slot, y_slot) =
-            (Slot::of(x), Slot::of(norm.gain), norm.bias.map(Slot::of), Slot::of(&y));
+            (Slot::of(x), Slot::of(norm.gain), norm.bias.map(Slot::of), Slot::output(&y));
         let (x, gain) = (Kept::of(OP, "input", x)?, Kept::of(OP, "gain", norm.gain)?);
         tape.add_backward_op(move |gradients| {
             let mut d = y_slot.take(gradients)?;

@@ -48,10 +48,10 @@ fn joined<T: Tape<f32, Cpu>>(op: &'static str, tape: &mut T, plan: Plan, qkv: &M
     let (y, logs) = forward(&plan, plan.joined(read(op, "input", qkv)?));
     let y = matrix(op, qkv.device(), y, (shape.0, plan.width()))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot) = (Slot::of(qkv), Slot::of(&y));
+        let (x_slot, y_slot) = (Slot::of(qkv), Slot::output(&y));
         let (qkv, y) = (Kept::of(op, "input", qkv)?, Kept::of(op, "output", &y)?);
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             let mut d = unwritten(shape.0 * shape.1);
             let out = plan.joined(SharedMut::new(&mut d));
             backward(&plan, plan.joined(qkv.data()), [y.data(), &dy].map(|y| plan.output(y)), &logs, out);
@@ -76,11 +76,11 @@ fn apart<T: Tape<f32, Cpu>>(
     let (y, logs) = forward(&plan, inputs);
     let y = matrix(op, queries.device(), y, shape)?;
     if T::OWNS_TAPE {
-        let (q_slot, kv_slot, y_slot) = (Slot::of(queries), Slot::of(keys_values), Slot::of(&y));
+        let (q_slot, kv_slot, y_slot) = (Slot::of(queries), Slot::of(keys_values), Slot::output(&y));
         let (q, kv) = (Kept::of(op, "queries", queries)?, Kept::of(op, "keys and values", keys_values)?);
         let y = Kept::of(op, "output", &y)?;
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             let (mut dq, mut dkv) = (unwritten(shape.0 * shape.1), unwritten(kv_shape.0 * kv_shape.1));
             let out = plan.apart(SharedMut::new(&mut dq), SharedMut::new(&mut dkv));
             let inputs = plan.apart(q.data(), kv.data());

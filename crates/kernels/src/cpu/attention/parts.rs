@@ -1,5 +1,10 @@
 //! One head's rows in a matrix that holds many heads side by side: gathered for a task, and stored again by many tasks at once.
 
+use super::super::simd::ask_for;
+
+/// How far ahead of a copied row the next ones are asked for.
+const ROWS_AHEAD: usize = 8;
+
 /// Where the rows of one kind (queries, keys, values, outputs) lie: head h of row i of sequence b is the E elements from
 /// `(b · rows + i) · stride + offset + h · E` on.
 #[derive(Clone, Copy)]
@@ -35,7 +40,12 @@ impl<'a> Part<&'a [f32]> {
     /// A copy of one head of the first `count` rows of a sequence.
     pub(in crate::cpu) fn gather(&self, sequence: usize, head: usize, count: usize, head_dim: usize) -> Vec<f32> {
         let mut rows = Vec::with_capacity(count * head_dim);
-        (0..count).for_each(|i| rows.extend_from_slice(self.row((sequence, i), head, head_dim)));
+        for i in 0..count {
+            // Each row is a few cache lines, far from the one before.
+            let ahead = self.start(sequence, i + ROWS_AHEAD, head, head_dim);
+            (ahead..ahead + head_dim).step_by(16).for_each(|start| ask_for(self.data, start));
+            rows.extend_from_slice(self.row((sequence, i), head, head_dim));
+        }
         rows
     }
 }

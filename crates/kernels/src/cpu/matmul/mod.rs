@@ -9,10 +9,11 @@ mod vectors;
 #[cfg(target_arch = "x86_64")]
 pub(super) use tiles::has_unit;
 
+use super::activation;
 use super::gradient::Mode;
 use super::linear::add_to;
 use super::parallel;
-use crate::Precision;
+use crate::{Activation, Precision};
 use rayon::prelude::*;
 use vectors::{Place, multiply};
 
@@ -171,20 +172,50 @@ pub(super) fn product(target: Target<'_>, mode: Mode, precision: Precision, a: V
     });
 }
 
-/// `target = a b`, and to each of its rows the bias, over all threads; rows of the target lie in one piece.
-pub(super) fn product_biased(target: Target<'_>, bias: &[f32], precision: Precision, a: View<'_>, b: View<'_>) {
-    assert!(target.column_stride == 1 && bias.len() == target.columns, "a bias is as long as a row");
+/// What is made of a product where it is written.
+pub(super) struct Finish<'a> {
+    /// Added to each row.
+    pub(super) bias: Option<&'a [f32]>,
+    /// A function of the product with its bias, and where that goes: rows next to each other, as many as the target has.
+    pub(super) activated: Option<(Activation, &'a mut [f32])>,
+}
+
+/// `target = a b` with what is made of it, over all threads; rows of the target lie in one piece, and next to each other if it is
+/// activated.
+pub(super) fn product_finished(
+    target: Target<'_>,
+    finish: Finish<'_>,
+    precision: Precision,
+    (a, b): (View<'_>, View<'_>),
+) {
+    let Finish { bias, activated } = finish;
+    let columns = target.columns;
+    let together = target.row_stride == columns && activated.as_ref().is_none_or(|(_, y)| y.len() == target.data.len());
+    assert!(target.column_stride == 1, "rows lie in one piece");
+    assert!(bias.is_none_or(|bias| bias.len() == columns), "a bias is as long as a row");
+    assert!(activated.is_none() || together, "one element is made of each of the product");
     #[cfg(target_arch = "x86_64")]
     if !few_rows::fits(&target, &a, &b) && tiles::fits(&target, &a, &b, precision, tiles::Spread::Threads) {
-        return tiles::biased(target, bias, (a, b), precision);
+        return tiles::finished(target, Finish { bias, activated }, (a, b), precision);
     }
-    let Target { data, rows, columns, row_stride, column_stride } = target;
-    product(Target { data: &mut *data, rows, columns, row_stride, column_stride }, Mode::Set, precision, a, b);
+    let Target { data, rows, row_stride, .. } = target;
+    product(Target { data: &mut *data, rows, columns, row_stride, column_stride: 1 }, Mode::Set, precision, a, b);
     if rows > 0 && columns > 0 {
         let whole = ((rows - 1) * row_stride + columns).next_multiple_of(row_stride).min(data.len());
-        parallel::rows(&mut data[..whole], row_stride, |_, data| {
-            data.chunks_mut(row_stride).for_each(|row| add_to(&mut row[..columns], bias));
-        });
+        match (bias, activated) {
+            (bias, Some((kind, y))) => parallel::rows2((y, columns), (data, columns), |_, y, data| {
+                for (y, data) in y.chunks_exact_mut(columns).zip(data.chunks_exact_mut(columns)) {
+                    if let Some(bias) = bias {
+                        add_to(data, bias);
+                    }
+                    activation::forward(kind, data, y);
+                }
+            }),
+            (Some(bias), None) => parallel::rows(&mut data[..whole], row_stride, |_, data| {
+                data.chunks_mut(row_stride).for_each(|row| add_to(&mut row[..columns], bias));
+            }),
+            (None, None) => {}
+        }
     }
 }
 

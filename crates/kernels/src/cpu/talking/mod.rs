@@ -46,11 +46,11 @@ pub(super) fn talking_attention<T: Tape<f32, Cpu>>(
     }
     let y = matrix(OP, qkv.device(), y, (rows, width))?;
     if T::OWNS_TAPE {
-        let (x_slot, y_slot, qkv) = (Slot::of(qkv), Slot::of(&y), Kept::of(OP, "input", qkv)?);
+        let (x_slot, y_slot, qkv) = (Slot::of(qkv), Slot::output(&y), Kept::of(OP, "input", qkv)?);
         let weights = [&before, &after].map(|map| (Slot::of(map.weight), map.layout));
         let biases = [&before, &after].map(|map| map.bias.map(Slot::of));
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take(gradients)?;
+            let dy = y_slot.take_shared(gradients)?;
             let mut d = unwritten(rows * 3 * width);
             let mut partials = Vec::new();
             if !d.is_empty() {

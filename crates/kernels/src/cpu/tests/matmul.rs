@@ -1,9 +1,10 @@
 //! Products by themselves: few rows and many, every layout, against sums in f64.
 
+use super::super::activation;
 use super::super::gradient::Mode;
-use super::super::matmul::{Target, View, product, product_biased, product_here};
+use super::super::matmul::{Finish, Target, View, product, product_finished, product_here};
 use super::{close, multiply, random, transpose};
-use crate::Precision;
+use crate::{Activation, Precision};
 
 /// How `b`, `[I, O]`, lies in memory: as its rows or as its columns.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +122,7 @@ fn large(
     let (a, b) = (view(&a, n, i, stored[0]), view(&b, i, o, stored[1]));
     match way {
         Way::Product(mode) => product(target, mode, precision, a, b),
-        Way::Biased => product_biased(target, &bias, precision, a, b),
+        Way::Biased => product_finished(target, Finish { bias: Some(&bias), activated: None }, precision, (a, b)),
         Way::Here => product_here(target, Mode::Add, precision, 0.5, (a, b)),
     }
     (y, want)
@@ -155,6 +156,23 @@ fn large_products_are_right_in_every_layout_and_have_the_same_bits_on_any_number
                     assert_eq!(y, again, "{name} on {threads} threads");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_product_is_activated_element_by_element_with_and_without_a_bias() {
+    // Through tiles and not, with one slab along the inner axis and with several.
+    for (n, i, o) in [(3, 5, 7), (64, 64, 96), (97, 131, 40), (40, 40, 131)] {
+        for (precision, has_bias) in [(Precision::F32, true), (Precision::F32, false), (Precision::Bf16, true)] {
+            let (a, b, bias) = (random(n * i, 1), random(i * o, 2), random(o, 3));
+            let (bias, a, b) = (has_bias.then_some(&bias[..]), View::new(&a, n, i), View::new(&b, i, o));
+            let [mut plain, mut before, mut after, mut want] = [(); 4].map(|()| vec![f32::NAN; n * o]);
+            product_finished(Target::new(&mut plain, n, o), Finish { bias, activated: None }, precision, (a, b));
+            let activated = Some((Activation::Gelu, &mut after[..]));
+            product_finished(Target::new(&mut before, n, o), Finish { bias, activated }, precision, (a, b));
+            activation::forward(Activation::Gelu, &plain, &mut want);
+            assert_eq!((before, after), (plain, want), "{n} × {i} × {o}, {precision:?}, bias: {has_bias}");
         }
     }
 }

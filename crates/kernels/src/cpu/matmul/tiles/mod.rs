@@ -13,10 +13,11 @@ mod pack;
 
 pub(in crate::cpu) use amx::has_unit;
 
+use super::super::activation;
 use super::super::gradient::Mode;
 use super::super::level::{Level, level};
-use super::{Product, Target, View};
-use crate::Precision;
+use super::{Finish, Product, Target, View};
+use crate::{Activation, Precision};
 use amx::Tiles;
 use pack::{LINES, Line, Packed, STEP, STRIP, Side};
 use rayon::prelude::*;
@@ -34,7 +35,9 @@ const BLOCK: usize = 4 * LINES;
 
 /// Rows and columns of the target, and inner indices, that are packed at a time, so that what is packed stays below some megabytes.
 const SLAB: usize = if cfg!(test) { 96 } else { 2048 };
-const INNER_SLAB: usize = if cfg!(test) { 64 } else { 1024 };
+const fn inner_slab(planes: usize) -> usize {
+    if cfg!(test) { 64 } else { 6144 / planes }
+}
 /// Rows and columns of a block, in strips: its sums and one round of its left strips fit the second cache.
 const ROWS: usize = if cfg!(test) { 2 } else { 16 };
 const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
@@ -97,29 +100,50 @@ pub(super) fn product(
         // Rows of the target's transpose lie in one piece.
         return product(target.t_if(true), mode, scale, (b.t(), a.t()), precision, spread);
     }
-    compute(&Product::new(target, mode, scale, a, b), None, precision, spread);
+    compute(&Product::new(target, mode, scale, a, b), None, None, precision, spread);
 }
 
-/// `target = a b`, and to each of its rows the bias, over all threads, for views that [`fits`] has accepted; rows of the target lie in
-/// one piece.
-pub(super) fn biased(target: Target<'_>, bias: &[f32], (a, b): (View<'_>, View<'_>), precision: Precision) {
-    assert!(target.column_stride == 1 && bias.len() == target.columns, "a bias is as long as a row");
-    compute(&Product::new(target, Mode::Set, 1.0, a, b), Some(bias), precision, Spread::Threads);
+/// `target = a b` with what is made of it, over all threads, for views that [`fits`] has accepted and a target as
+/// [`super::product_finished`] wants it.
+pub(super) fn finished(target: Target<'_>, finish: Finish<'_>, (a, b): (View<'_>, View<'_>), precision: Precision) {
+    let (rows, columns) = (target.rows, target.columns);
+    let of_activation = |(kind, y)| {
+        let activated = Target { data: y, rows, columns, row_stride: columns, column_stride: 1 };
+        (kind, Product::new(activated, Mode::Set, 1.0, a, b))
+    };
+    let activated = finish.activated.map(of_activation);
+    let product = Product::new(target, Mode::Set, 1.0, a, b);
+    compute(&product, finish.bias, activated.as_ref(), precision, Spread::Threads);
 }
 
-fn compute(product: &Product<'_>, bias: Option<&[f32]>, precision: Precision, spread: Spread) {
+/// A function and, as a product of the same sides, where its results go.
+type Activated<'a> = (Activation, Product<'a>);
+
+fn compute(
+    product: &Product<'_>,
+    bias: Option<&[f32]>,
+    activated: Option<&Activated<'_>>,
+    precision: Precision,
+    spread: Spread,
+) {
     match precision {
-        Precision::F32 => slabs::<3>(product, bias, spread),
-        Precision::Bf16 => slabs::<1>(product, bias, spread),
+        Precision::F32 => slabs::<3>(product, bias, activated, spread),
+        Precision::Bf16 => slabs::<1>(product, bias, activated, spread),
     }
 }
 
-fn slabs<const P: usize>(product: &Product<'_>, bias: Option<&[f32]>, spread: Spread) {
-    let inner = product.a.columns;
+fn slabs<const P: usize>(
+    product: &Product<'_>,
+    bias: Option<&[f32]>,
+    activated: Option<&Activated<'_>>,
+    spread: Spread,
+) {
+    let (inner, slab) = (product.a.columns, inner_slab(P));
     for column in (0..product.columns).step_by(SLAB) {
         let columns = SLAB.min(product.columns - column);
-        for first in (0..inner).step_by(INNER_SLAB) {
-            let inner = INNER_SLAB.min(inner - first);
+        for first in (0..inner).step_by(slab) {
+            let is_last = inner - first <= slab;
+            let inner = slab.min(inner - first);
             let right = product.b.t().row_range(column, columns).t().row_range(first, inner);
             let right = Packed::of::<P>(right.t(), Side::Right, steps_at_once(P), spread);
             for row in (0..product.rows).step_by(SLAB) {
@@ -128,7 +152,8 @@ fn slabs<const P: usize>(product: &Product<'_>, bias: Option<&[f32]>, spread: Sp
                 let left = Packed::of::<P>(left, Side::Left, steps_at_once(P), spread);
                 let (mode, bias) = if first > 0 { (Mode::Add, None) } else { (product.mode, bias) };
                 let (at, size, steps) = ((row, column), (rows, columns), inner.div_ceil(STEP));
-                Slab { product, bias, at, size, steps, mode, spread }.compute::<P>(&left, &right);
+                let activated = activated.filter(|_| is_last);
+                Slab { product, bias, activated, at, size, steps, mode, spread, is_last }.compute::<P>(&left, &right);
             }
         }
     }
@@ -139,11 +164,15 @@ struct Slab<'a> {
     product: &'a Product<'a>,
     /// What is added to each row of the target.
     bias: Option<&'a [f32]>,
+    /// What is made of each row when all of it has been summed.
+    activated: Option<&'a Activated<'a>>,
     at: (usize, usize),
     size: (usize, usize),
     steps: usize,
     mode: Mode,
     spread: Spread,
+    /// Whether nothing is added to the target after this.
+    is_last: bool,
 }
 
 impl Slab<'_> {
@@ -202,15 +231,42 @@ impl Slab<'_> {
         let columns = (sums.len().div_ceil(stride * BLOCK) * STRIP).min(self.size.1 - column);
         let column = self.at.1 + column;
         let target = self.product.piece(self.at.0 + row, column, columns);
+        let activated = self.activated.map(|(kind, y)| (kind, y.piece(self.at.0 + row, column, columns)));
         let bias = self.bias.map(|bias| &bias[column..column + columns]);
         // What all threads write is read by an operation that comes after the whole product, when it has left their caches.
-        let past_caches = self.mode == Mode::Set && self.spread == Spread::Threads;
+        let past_caches = self.is_last && self.mode == Mode::Set && self.spread == Spread::Threads;
         let line = line / LINES * 2 * LINES + line % LINES;
-        for (i, target) in target.chunks_mut(16).enumerate() {
-            let sums = &sums[i / 2 * stride * BLOCK + i % 2 * LINES + line];
-            let bias = bias.map(|bias| &bias[16 * i..16 * i + target.len()]);
+        let row = Row { sums, stride, line, bias, mode: self.mode, scale: self.product.scale };
+        let Some((kind, activated)) = activated else {
             // SAFETY: `fits` has found AVX-512.
-            unsafe { write_line(target, sums, bias, self.mode, self.product.scale, past_caches) };
+            return unsafe { row.write(target, past_caches) };
+        };
+        let (mut before, mut after) = ([0.0; COLUMNS * STRIP], [0.0; COLUMNS * STRIP]);
+        let (before, after) = (&mut before[..columns], &mut after[..columns]);
+        if self.mode == Mode::Add {
+            before.copy_from_slice(target);
+        }
+        // SAFETY: `fits` has found AVX-512.
+        unsafe { row.write(before, false) };
+        activation::forward(*kind, before, after);
+        // SAFETY: as above.
+        unsafe {
+            copy_past_caches(target, before);
+            copy_past_caches(activated, after);
+        }
+    }
+}
+
+/// Copies what operations after this one read.
+#[target_feature(enable = "avx512f")]
+#[allow(unsafe_code)]
+fn copy_past_caches(target: &mut [f32], from: &[f32]) {
+    for (target, from) in target.chunks_mut(16).zip(from.chunks(16)) {
+        if target.len() == 16 && target.as_ptr().addr().is_multiple_of(64) {
+            // SAFETY: both are 16 f32; the target is 64 bytes on a cache line.
+            unsafe { _mm512_stream_ps(target.as_mut_ptr(), _mm512_loadu_ps(from.as_ptr())) };
+        } else {
+            target.copy_from_slice(from);
         }
     }
 }
@@ -225,7 +281,30 @@ fn block(strips: (usize, usize), threads: usize) -> (usize, usize) {
     (rows, columns)
 }
 
+/// A row of a block of sums, and what becomes of it.
+struct Row<'a> {
+    /// 16 sums are line `line`, or the line of the tile next to it, of every `stride`-th block.
+    sums: &'a [Line],
+    stride: usize,
+    line: usize,
+    bias: Option<&'a [f32]>,
+    mode: Mode,
+    scale: f32,
+}
+
+impl Row<'_> {
+    #[target_feature(enable = "avx512f")]
+    fn write(&self, target: &mut [f32], past_caches: bool) {
+        for (i, target) in target.chunks_mut(16).enumerate() {
+            let sums = &self.sums[i / 2 * self.stride * BLOCK + i % 2 * LINES + self.line];
+            let bias = self.bias.map(|bias| &bias[16 * i..16 * i + target.len()]);
+            write_line(target, sums, bias, self.mode, self.scale, past_caches);
+        }
+    }
+}
+
 /// Up to 16 sums, times `scale`, with the bias, if there is one.
+#[inline]
 #[target_feature(enable = "avx512f")]
 #[allow(unsafe_code)]
 fn write_line(target: &mut [f32], sums: &Line, bias: Option<&[f32]>, mode: Mode, scale: f32, past_caches: bool) {

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use super::super::super::simd::ask_for;
 use super::super::View;
 use super::Spread;
 use rayon::prelude::*;
@@ -23,6 +24,9 @@ pub(super) const LINES: usize = 16;
 pub(super) const STRIP: usize = 32;
 /// Inner indices of a step.
 pub(super) const STEP: usize = 32;
+
+/// Most strips that are packed together.
+const GROUP: usize = if cfg!(test) { 4 } else { 16 };
 
 /// Lines whose contents are whatever was in the memory before.
 pub(super) fn unwritten(length: usize) -> Vec<Line> {
@@ -58,17 +62,26 @@ impl Packed {
     /// Numbers must lie in one piece along one of the axes, as [`is_in_pieces`] says.
     pub(super) fn of<const P: usize>(matrix: View<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
         let (strips, steps) = (matrix.rows.div_ceil(STRIP), matrix.columns.div_ceil(STEP));
-        let step = P * 2 * LINES;
-        let mut lines = unwritten(steps.div_ceil(at_once) * strips * at_once * step);
-        let pack = |(i, lines): (usize, &mut [Line])| {
-            let (first, strip) = (i / strips * at_once, i % strips);
-            let lines = &mut lines[..at_once.min(steps - first) * step];
+        let round = at_once * P * 2 * LINES;
+        let mut lines = unwritten(steps.div_ceil(at_once) * strips * round);
+        let group = match spread {
+            Spread::Threads => {
+                (strips * steps.div_ceil(at_once)).div_ceil(3 * rayon::current_num_threads()).clamp(4, GROUP)
+            }
+            Spread::Here => GROUP,
+        };
+        let rounds = (0..).step_by(at_once).zip(lines.chunks_mut((strips * round).max(1)));
+        let groups = rounds.flat_map(|(step, lines)| {
+            (0..).step_by(group).zip(lines.chunks_mut(group * round)).map(move |(strip, lines)| ((strip, step), lines))
+        });
+        let pack = |(first, lines): ((usize, usize), &mut [Line])| {
+            let part = Part { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
             // SAFETY: `fits` lets nothing come this way where the level is below AVX-512 with bf16.
-            unsafe { pack_strip::<P>(matrix, (strip * STRIP, first * STEP), side, lines) };
+            unsafe { part.pack::<P>(lines, round) };
         };
         match spread {
-            Spread::Threads => lines.par_chunks_mut(at_once * step).enumerate().for_each(pack),
-            Spread::Here => lines.chunks_mut(at_once * step).enumerate().for_each(pack),
+            Spread::Threads => groups.collect::<Vec<_>>().into_par_iter().for_each(pack),
+            Spread::Here => groups.for_each(pack),
         }
         Self { lines, strips, steps, at_once }
     }
@@ -116,53 +129,86 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
     planes
 }
 
-/// A round of one strip, from (row, column) on.
+/// Some strips of a matrix, and the steps of one round.
+struct Part<'a> {
+    matrix: View<'a>,
+    side: Side,
+    /// Strip and step.
+    first: (usize, usize),
+    strips: usize,
+    steps: usize,
+}
+
+impl Part<'_> {
+    /// Each strip in `round` of the lines.
+    ///
+    /// Goes through the matrix as it lies in memory, and asks for what comes after next while it packs: most of it has left the
+    /// caches, and a wait for each line of it takes longer than all else.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn pack<const P: usize>(&self, lines: &mut [Line], round: usize) {
+        let place = |i: usize| match self.matrix.column_stride {
+            1 => (i / self.steps, i % self.steps),
+            _ => (i % self.strips, i / self.strips),
+        };
+        let start = |i: usize| {
+            let (strip, step) = place(i);
+            let (row, column) = ((self.first.0 + strip) * STRIP, (self.first.1 + step) * STEP);
+            (row, column, row * self.matrix.row_stride + column * self.matrix.column_stride)
+        };
+        let count = self.strips * self.steps;
+        for i in 0..count {
+            let ((strip, step), (row, column, here)) = (place(i), start(i));
+            let lines = &mut lines[strip * round + step * P * 2 * LINES..][..P * 2 * LINES];
+            let ahead = start((i + 2).min(count - 1)).2.wrapping_sub(here);
+            pack_step::<P>(self.matrix, (row, column), self.side, lines, ahead);
+        }
+    }
+}
+
+/// One step of one strip, from (row, column) on. What lies `ahead` numbers further is asked for.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn pack_strip<const P: usize>(matrix: View<'_>, first: (usize, usize), side: Side, lines: &mut [Line]) {
+fn pack_step<const P: usize>(
+    matrix: View<'_>,
+    (row, column): (usize, usize),
+    side: Side,
+    lines: &mut [Line],
+    ahead: usize,
+) {
     let inner_in_pieces = matrix.column_stride == 1;
     let turn = inner_in_pieces == (side == Side::Right);
-    for (step, lines) in lines.chunks_exact_mut(P * 2 * LINES).enumerate() {
-        for half in 0..2 {
-            let (row, column) = (first.0 + half * LINES, first.1 + step * STEP);
-            let mut tiles = [[_mm512_setzero_si512(); LINES]; P];
-            if inner_in_pieces {
-                rows_of_pairs(matrix, (row, column), &mut tiles);
-            } else {
-                pairs_of_rows(matrix, (row, column), &mut tiles);
+    for half in 0..2 {
+        for i in 0..LINES {
+            let planes = match inner_in_pieces {
+                true => row_of_pairs::<P>(matrix, (row + half * LINES + i, column), ahead),
+                false => pair_of_rows::<P>(matrix, (row + half * LINES, column + 2 * i), ahead),
+            };
+            for (plane, value) in planes.into_iter().enumerate() {
+                store(&mut lines[(plane * 2 + half) * LINES + i], value);
             }
-            for (plane, tile) in tiles.iter_mut().enumerate() {
-                if turn {
-                    transpose(tile);
-                }
-                let lines = &mut lines[(plane * 2 + half) * LINES..][..LINES];
-                for (line, &value) in lines.iter_mut().zip(tile.iter()) {
-                    // SAFETY: a line is 64 bytes, aligned to 64.
-                    unsafe { _mm512_store_si512((&raw mut *line).cast(), value) };
-                }
-            }
+        }
+        if turn {
+            let (tiles, _) = lines.as_chunks_mut::<LINES>();
+            tiles.iter_mut().skip(half).step_by(2).for_each(|tile| transpose(tile));
         }
     }
 }
 
-/// Each of 16 rows as its 16 pairs of inner indices, for matrices whose rows lie in one piece.
+/// One row, 16 pairs of inner indices from `column` on, of a matrix whose rows lie in one piece.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn rows_of_pairs<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), tiles: &mut [[__m512i; LINES]; P]) {
-    let columns = matrix.columns - column;
-    for i in 0..LINES.min(matrix.rows.saturating_sub(row)) {
-        let start = (row + i) * matrix.row_stride + column;
-        let low = load(matrix.data, start, columns);
-        let high = load(matrix.data, start + 16, columns.saturating_sub(16));
-        for (tile, plane) in tiles.iter_mut().zip(split::<P>(low, high)) {
-            tile[i] = plane;
-        }
-    }
+fn row_of_pairs<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
+    let columns = if row < matrix.rows { matrix.columns - column } else { 0 };
+    let start = row * matrix.row_stride + column;
+    ask_for(matrix.data, start.wrapping_add(ahead));
+    ask_for(matrix.data, start.wrapping_add(ahead).wrapping_add(16));
+    split(load(matrix.data, start, columns), load(matrix.data, start + 16, columns.saturating_sub(16)))
 }
 
-/// Each of 16 pairs of inner indices for 16 rows, for matrices whose columns lie in one piece.
+/// One pair of inner indices, `column` and the next one, for 16 rows from `row` on, of a matrix whose columns lie in one piece.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn pairs_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), tiles: &mut [[__m512i; LINES]; P]) {
+fn pair_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
     // Word i of the first number of a pair, word i of the second, word i + 1 of the first …
     #[rustfmt::skip]
     let order: __m512i = {
@@ -171,45 +217,59 @@ fn pairs_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize)
         unsafe { std::mem::transmute::<[u16; 32], __m512i>(words) }
     };
     let rows = matrix.rows.saturating_sub(row);
-    for i in 0..LINES.min((matrix.columns - column).div_ceil(2)) {
-        let at = |inner: usize| {
-            let count = if inner < matrix.columns { rows } else { 0 };
-            load(matrix.data, inner * matrix.column_stride + row, count)
-        };
-        let inner = column + 2 * i;
-        for (tile, plane) in tiles.iter_mut().zip(split::<P>(at(inner), at(inner + 1))) {
-            tile[i] = _mm512_permutexvar_epi16(order, plane);
-        }
+    let start = column * matrix.column_stride + row;
+    ask_for(matrix.data, start.wrapping_add(ahead));
+    ask_for(matrix.data, start.wrapping_add(ahead).wrapping_add(matrix.column_stride));
+    let at = |inner: usize| {
+        let count = if inner < matrix.columns { rows } else { 0 };
+        load(matrix.data, inner * matrix.column_stride + row, count)
+    };
+    let mut planes = split::<P>(at(column), at(column + 1));
+    for plane in &mut planes {
+        *plane = _mm512_permutexvar_epi16(order, *plane);
     }
+    planes
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store(line: &mut Line, value: __m512i) {
+    // SAFETY: a line is 64 bytes, aligned to 64.
+    unsafe { _mm512_store_si512((&raw mut *line).cast(), value) };
 }
 
 /// Element (i, j) becomes element (j, i): blocks of 2 × 2, then 4 × 4, then the quarters of a register.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transpose(tile: &mut [__m512i; LINES]) {
-    let mut pairs = *tile;
-    for i in 0..8 {
-        pairs[2 * i] = _mm512_unpacklo_epi32(tile[2 * i], tile[2 * i + 1]);
-        pairs[2 * i + 1] = _mm512_unpackhi_epi32(tile[2 * i], tile[2 * i + 1]);
-    }
-    let mut fours = pairs;
-    for i in 0..4 {
-        for j in 0..2 {
-            let (a, b) = (pairs[4 * i + j], pairs[4 * i + 2 + j]);
-            fours[4 * i + 2 * j] = _mm512_unpacklo_epi64(a, b);
-            fours[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(a, b);
-        }
-    }
-    // fours[4 i + j] has, in quarter q, column 4 q + j of rows 4 i .. 4 i + 4.
+fn transpose(tile: &mut [Line; LINES]) {
+    let (top, upper) = (four_columns(tile, 0), four_columns(tile, 4));
+    let (lower, bottom) = (four_columns(tile, 8), four_columns(tile, 12));
+    // [j] of each has, in quarter q, column 4 q + j of its four rows.
     for j in 0..4 {
-        let (a, b, c, d) = (fours[j], fours[4 + j], fours[8 + j], fours[12 + j]);
-        let low = _mm512_shuffle_i32x4::<0b10_00_10_00>(a, b); // quarters 0 and 2 of a, 0 and 2 of b
-        let high = _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b); // 1 and 3
-        let low_right = _mm512_shuffle_i32x4::<0b10_00_10_00>(c, d);
-        let high_right = _mm512_shuffle_i32x4::<0b11_01_11_01>(c, d);
-        tile[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(low, low_right);
-        tile[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(low, low_right);
-        tile[4 + j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(high, high_right);
-        tile[12 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(high, high_right);
+        let low = _mm512_shuffle_i32x4::<0b10_00_10_00>(top[j], upper[j]); // quarters 0 and 2 of both
+        let high = _mm512_shuffle_i32x4::<0b11_01_11_01>(top[j], upper[j]); // 1 and 3
+        let low_right = _mm512_shuffle_i32x4::<0b10_00_10_00>(lower[j], bottom[j]);
+        let high_right = _mm512_shuffle_i32x4::<0b11_01_11_01>(lower[j], bottom[j]);
+        store(&mut tile[j], _mm512_shuffle_i32x4::<0b10_00_10_00>(low, low_right));
+        store(&mut tile[8 + j], _mm512_shuffle_i32x4::<0b11_01_11_01>(low, low_right));
+        store(&mut tile[4 + j], _mm512_shuffle_i32x4::<0b10_00_10_00>(high, high_right));
+        store(&mut tile[12 + j], _mm512_shuffle_i32x4::<0b11_01_11_01>(high, high_right));
     }
+}
+
+/// Of four rows from `row` on: in quarter q of the j-th, the numbers of column 4 q + j.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn four_columns(tile: &[Line; LINES], row: usize) -> [__m512i; 4] {
+    // SAFETY: a line is 64 bytes, aligned to 64.
+    let line = |i: usize| unsafe { _mm512_load_si512((&raw const tile[row + i]).cast()) };
+    let (a, b, c, d) = (line(0), line(1), line(2), line(3));
+    let (left, right) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let (left_below, right_below) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    [
+        _mm512_unpacklo_epi64(left, left_below),
+        _mm512_unpackhi_epi64(left, left_below),
+        _mm512_unpacklo_epi64(right, right_below),
+        _mm512_unpackhi_epi64(right, right_below),
+    ]
 }
