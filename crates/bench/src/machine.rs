@@ -1,10 +1,10 @@
 //! What the machine can do at most, measured: products of matrices and traffic to memory. What a share is a share of.
 
-use crate::protocol::Answer;
+use crate::protocol::{Answer, Precision};
 use crate::task::Task;
 use anyhow::Result;
 use dfdx::tensor::TensorFromVec;
-use ligo_kernels::{Cpu, Kernels, Layout, Linear, NoneTape, Precision};
+use ligo_kernels::{Cpu, Kernels, Layout, Linear, NoneTape};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -18,20 +18,30 @@ const TRIES: usize = 8;
 pub struct Peaks {
     /// FLOP/s of a product of large matrices in f32.
     pub gemm_flops: f64,
+    /// The same with both sides rounded to bf16; in f32 where the processor has nothing for bf16.
+    pub gemm_flops_bf16: f64,
     /// Bytes/s of `a = b + s·c` over arrays larger than any cache: two read, one written.
     pub bandwidth: f64,
 }
 
 impl Peaks {
+    /// FLOP/s of a product of large matrices.
+    pub fn gemm(&self, precision: Precision) -> f64 {
+        match precision {
+            Precision::F32 => self.gemm_flops,
+            Precision::Bf16 => self.gemm_flops_bf16,
+        }
+    }
+
     /// FLOP/s that work of that many FLOPs a byte can have at most: all that the arithmetic gives, or all that memory feeds
     /// (Williams et al. 2009).
-    pub fn roof(&self, intensity: f64) -> f64 {
-        self.gemm_flops.min(self.bandwidth * intensity)
+    pub fn roof(&self, precision: Precision, intensity: f64) -> f64 {
+        self.gemm(precision).min(self.bandwidth * intensity)
     }
 
     /// FLOPs a byte at which the two limits meet.
-    pub fn ridge(&self) -> f64 {
-        self.gemm_flops / self.bandwidth
+    pub fn ridge(&self, precision: Precision) -> f64 {
+        self.gemm(precision) / self.bandwidth
     }
 }
 
@@ -71,7 +81,12 @@ impl Measuring {
 
 impl Task for Measuring {
     fn work(&mut self) -> Result<()> {
-        self.peaks = Some(Peaks { gemm_flops: gemm_flops(self.job.side)?, bandwidth: bandwidth(self.job.array_bytes) });
+        let MachineJob { side, array_bytes, .. } = self.job;
+        self.peaks = Some(Peaks {
+            gemm_flops: gemm_flops(side, Precision::F32)?,
+            gemm_flops_bf16: gemm_flops(side, Precision::Bf16)?,
+            bandwidth: bandwidth(array_bytes),
+        });
         Ok(())
     }
 
@@ -80,12 +95,12 @@ impl Task for Measuring {
     }
 }
 
-fn gemm_flops(side: usize) -> Result<f64> {
+fn gemm_flops(side: usize, precision: Precision) -> Result<f64> {
     let device = Cpu::default();
     let numbers = |scale: f32| (0..side * side).map(|i| scale * ((i * 7919 % 1000) as f32 - 500.0)).collect();
     let x = device.tensor_from_vec(numbers(1e-3), (side, side));
     let weight = device.tensor_from_vec(numbers(2e-3), (side, side));
-    let map = Linear { weight: &weight, bias: None, layout: Layout::InOut, precision: Precision::F32 };
+    let map = Linear { weight: &weight, bias: None, layout: Layout::InOut, precision: precision.of_products() };
     // Untimed: wakes the threads and makes the memory.
     black_box(Cpu::linear(&mut NoneTape, &x, map)?);
     let mut best = f64::INFINITY;
@@ -127,11 +142,12 @@ mod tests {
 
     #[test]
     fn a_roof_is_what_memory_feeds_up_to_what_the_arithmetic_gives() {
-        let peaks = Peaks { gemm_flops: 200e9, bandwidth: 20e9 };
-        for (intensity, expected) in [(0.5, 10e9), (10.0, 200e9), (100.0, 200e9)] {
-            assert_eq!(peaks.roof(intensity), expected, "{intensity}");
+        let peaks = Peaks { gemm_flops: 200e9, gemm_flops_bf16: 600e9, bandwidth: 20e9 };
+        for (intensity, exact, rounded) in [(0.5, 10e9, 10e9), (10.0, 200e9, 200e9), (100.0, 200e9, 600e9)] {
+            let roofs = [Precision::F32, Precision::Bf16].map(|precision| peaks.roof(precision, intensity));
+            assert_eq!(roofs, [exact, rounded], "{intensity}");
         }
-        assert_eq!(peaks.ridge(), 10.0);
+        assert_eq!([Precision::F32, Precision::Bf16].map(|precision| peaks.ridge(precision)), [10.0, 30.0]);
     }
 
     #[test]
@@ -139,6 +155,8 @@ mod tests {
         let mut task = Measuring::new(MachineJob::tiny(1));
         task.work().expect("the sizes fit");
         let peaks = task.answer().machine.expect("it was measured");
-        assert!(peaks.gemm_flops.is_finite() && peaks.gemm_flops > 0.0 && peaks.bandwidth > 0.0, "{peaks:?}");
+        let Peaks { gemm_flops, gemm_flops_bf16, bandwidth } = peaks;
+        let all = [gemm_flops, gemm_flops_bf16, bandwidth];
+        assert!(all.iter().all(|peak| peak.is_finite() && *peak > 0.0), "{peaks:?}");
     }
 }

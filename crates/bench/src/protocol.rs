@@ -117,10 +117,7 @@ impl ModelJob {
 
     /// The model that computes, in the job's precision.
     pub(crate) fn model(&self) -> Result<Model> {
-        let precision = match self.precision {
-            Precision::F32 => ligo_kernels::Precision::F32,
-            Precision::Bf16 => ligo_kernels::Precision::Bf16,
-        };
+        let precision = self.precision.of_products();
         if !precision.has_hardware() {
             bail!(
                 "precision: found {}, expected f32, as this processor computes no {}",
@@ -154,6 +151,15 @@ pub enum Precision {
     F32,
     /// Both sides of a product rounded to bf16, sums in f32; a peer's autocast.
     Bf16,
+}
+
+impl Precision {
+    pub(crate) fn of_products(self) -> ligo_kernels::Precision {
+        match self {
+            Self::F32 => ligo_kernels::Precision::F32,
+            Self::Bf16 => ligo_kernels::Precision::Bf16,
+        }
+    }
 }
 
 impl std::fmt::Display for Precision {

@@ -34,6 +34,7 @@ fn group(operation: Operation, measured: Vec<Measured>, peaks: Peaks) -> Group {
     };
     let point = measured.first().map(|ours| Point {
         label: operation.to_string(),
+        precision: Precision::F32,
         intensity: operation.intensity(),
         flops_per_second: operation.flops() / ours.seconds,
     });

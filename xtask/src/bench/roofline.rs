@@ -2,7 +2,7 @@
 //! the measured work does. Both axes logarithmic.
 
 use super::table::Point;
-use ligo_bench::Peaks;
+use ligo_bench::{Peaks, Precision};
 use std::fmt::Write;
 
 const WIDTH: f64 = 900.0;
@@ -20,13 +20,14 @@ pub(super) struct Colours {
     text: &'static str,
     muted: &'static str,
     grid: &'static str,
-    point: &'static str,
+    /// Of points in f32, and of those in bf16.
+    points: [&'static str; 2],
 }
 
 pub(super) const LIGHT: Colours =
-    Colours { surface: "#ffffff", text: "#1f2328", muted: "#59636e", grid: "#e3e7ec", point: "#c8400a" };
+    Colours { surface: "#ffffff", text: "#1f2328", muted: "#59636e", grid: "#e3e7ec", points: ["#c8400a", "#0a62c8"] };
 pub(super) const DARK: Colours =
-    Colours { surface: "#0d1117", text: "#e6edf3", muted: "#9198a1", grid: "#262c36", point: "#ff8f4f" };
+    Colours { surface: "#0d1117", text: "#e6edf3", muted: "#9198a1", grid: "#262c36", points: ["#ff8f4f", "#58a6ff"] };
 
 /// Where powers of ten lie on the drawing.
 struct Frame {
@@ -47,10 +48,11 @@ impl Frame {
                     (a.min(v.log10().floor()), b.max(v.log10().ceil()))
                 })
         };
-        let ridge = peaks.ridge();
+        let ridge = peaks.ridge(Precision::F32);
         let x = range(&mut points.iter().map(|point| point.intensity).chain([ridge / 10.0, ridge * 10.0]));
+        let highest = roofs(peaks, points).into_iter().map(|precision| peaks.gemm(precision) / 1e9);
         let speeds = points.iter().map(|point| point.flops_per_second / 1e9);
-        let y = range(&mut speeds.chain([peaks.gemm_flops / 1e9, peaks.gemm_flops / 1e11]));
+        let y = range(&mut speeds.chain(highest).chain([peaks.gemm_flops / 1e11]));
         let height = LEAST_HEIGHT.max(TOP + 20.0 + GAP * points.len() as f64);
         Self { x, y, bottom: height - 56.0, height }
     }
@@ -70,43 +72,51 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
     let mut points = points.to_vec();
     points.sort_by(|a, b| b.flops_per_second.total_cmp(&a.flops_per_second));
     let frame = Frame::of(peaks, &points);
-    let Colours { surface, text, muted, point: dot, .. } = colours;
+    let Colours { surface, text, muted, .. } = colours;
     let (height, bottom) = (frame.height, frame.bottom);
-    let (gemm, bandwidth) = (peaks.gemm_flops / 1e9, peaks.bandwidth / 1e9);
+    let bandwidth = peaks.bandwidth / 1e9;
+    let roofs = roofs(peaks, &points);
+    let gemm: Vec<String> = roofs.iter().map(|&of| format!("{:.0} GFLOP/s in {of}", peaks.gemm(of) / 1e9)).collect();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          role=\"img\" aria-labelledby=\"roofline-title roofline-desc\" font-family=\"{FONT}\" font-size=\"13\">\n\
          <title id=\"roofline-title\">Roofline: speed against FLOPs a byte</title>\n\
-         <desc id=\"roofline-desc\">The machine does {gemm:.0} GFLOP/s and moves {bandwidth:.1} GB/s at most; {} pieces of work lie \
-         below.</desc>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{surface}\"/>\n",
+         <desc id=\"roofline-desc\">The machine does {} and moves {bandwidth:.1} GB/s at most; beside it stands how much of that \
+         each of {} pieces of work has.</desc>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{surface}\"/>\n",
+        gemm.join(", "),
         points.len(),
     );
     svg.push_str(&axes(&frame, colours));
     let (least, most) = (10_f64.powf(frame.x.0), 10_f64.powf(frame.x.1));
     // Where memory feeds less than the frame shows, the roof begins at its edge.
     let begin = least.max(10_f64.powf(frame.y.0) * 1e9 / peaks.bandwidth);
-    let corner = |intensity: f64| format!("{:.1} {:.1}", frame.x(intensity), frame.y(peaks.roof(intensity) / 1e9));
-    let _ = writeln!(
-        svg,
-        "<path d=\"M{} L{} L{}\" fill=\"none\" stroke=\"{text}\" stroke-width=\"2\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{text}\">{gemm:.0} GFLOP/s, {bandwidth:.1} GB/s</text>",
-        corner(begin),
-        corner(peaks.ridge()),
-        corner(most),
-        RIGHT - 4.0,
-        frame.y(gemm) - 8.0,
-    );
+    for (&of, gemm) in roofs.iter().zip(&gemm) {
+        let corner = |at: f64| format!("{:.1} {:.1}", frame.x(at), frame.y(peaks.roof(of, at) / 1e9));
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{} L{} L{}\" fill=\"none\" stroke=\"{text}\" stroke-width=\"2\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{}\">{gemm}, {bandwidth:.1} GB/s</text>",
+            corner(begin),
+            corner(peaks.ridge(of).min(most)),
+            corner(most),
+            RIGHT - 4.0,
+            frame.y(peaks.gemm(of) / 1e9) - 8.0,
+            colours.of(of),
+        );
+    }
+    let mut labels = Labels::default();
     for (i, point) in points.iter().enumerate() {
         let (x, y) = (frame.x(point.intensity), frame.y(point.flops_per_second / 1e9));
-        let share = 100.0 * point.flops_per_second / peaks.roof(point.intensity);
-        let number = i + 1;
+        let share = 100.0 * point.flops_per_second / peaks.roof(point.precision, point.intensity);
+        let (number, dot) = (i + 1, colours.of(point.precision));
+        let (label_x, label_y) = labels.place((x, y));
         let _ = writeln!(
             svg,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{dot}\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" fill=\"{muted}\">{number}</text>\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{text}\">{number}  {}, {share:.0} % of the roof</text>",
-            x + 5.0,
-            y - 3.0,
+            label_x,
+            label_y,
             RIGHT + 14.0,
             TOP + 8.0 + GAP * i as f64,
             escape(&point.label),
@@ -121,6 +131,44 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
         TOP - 18.0,
     );
     svg
+}
+
+/// The roofs over these points, from the lower one on.
+fn roofs(peaks: Peaks, points: &[Point]) -> Vec<Precision> {
+    let bf16 = points.iter().any(|point| point.precision == Precision::Bf16);
+    let mut roofs = vec![Precision::F32];
+    roofs.extend(bf16.then_some(Precision::Bf16));
+    roofs.sort_by(|&a, &b| peaks.gemm(a).total_cmp(&peaks.gemm(b)));
+    roofs
+}
+
+/// Where numbers of points stand, so that none is upon another.
+#[derive(Default)]
+struct Labels(Vec<(f64, f64)>);
+
+impl Labels {
+    /// A place near the point: the first free one.
+    fn place(&mut self, (x, y): (f64, f64)) -> (f64, f64) {
+        let near = [(5.0, -3.0), (5.0, 10.0), (-16.0, -3.0), (-16.0, 10.0)];
+        let further = (1..).map(|step| (5.0 + 14.0 * f64::from(step), -3.0));
+        let is_free = |&(x, y): &(f64, f64)| {
+            self.0.iter().all(|other| (x - other.0).abs() >= 13.0 || (y - other.1).abs() >= 10.0)
+        };
+        let places = near.into_iter().chain(further).map(|(right, down)| (x + right, y + down));
+        // The row to the right is endless.
+        let place = places.into_iter().find(is_free).unwrap_or((x, y));
+        self.0.push(place);
+        place
+    }
+}
+
+impl Colours {
+    fn of(&self, precision: Precision) -> &'static str {
+        match precision {
+            Precision::F32 => self.points[0],
+            Precision::Bf16 => self.points[1],
+        }
+    }
 }
 
 fn axes(frame: &Frame, colours: &Colours) -> String {
@@ -162,17 +210,40 @@ mod tests {
 
     #[test]
     fn points_lie_where_their_logarithms_say_and_none_above_the_frame() {
-        let peaks = Peaks { gemm_flops: 100e9, bandwidth: 10e9 };
-        let point =
-            |label: &str, intensity, flops_per_second| Point { label: label.into(), intensity, flops_per_second };
+        let peaks = Peaks { gemm_flops: 100e9, gemm_flops_bf16: 400e9, bandwidth: 10e9 };
+        let point = |label: &str, intensity, flops_per_second| Point {
+            label: label.into(),
+            precision: Precision::F32,
+            intensity,
+            flops_per_second,
+        };
         let points = [point("norm <1>", 0.1, 1e9), point("linear", 100.0, 80e9)];
         let frame = Frame::of(peaks, &points);
         assert_eq!((frame.x, frame.y), ((-1.0, 2.0), (0.0, 2.0)));
         assert_eq!((frame.x(0.1), frame.x(100.0)), (LEFT, RIGHT));
         assert_eq!((frame.y(1.0), frame.y(100.0)), (frame.bottom, TOP));
         let svg = draw(peaks, &points, &LIGHT);
-        for expected in ["1  linear, 80 % of the roof", "2  norm &lt;1>, 100 % of the roof", "100 GFLOP/s, 10.0 GB/s"] {
+        for expected in
+            ["1  linear, 80 % of the roof", "2  norm &lt;1>, 100 % of the roof", "100 GFLOP/s in f32, 10.0 GB/s"]
+        {
             assert!(svg.contains(expected), "{expected} in {svg}");
+        }
+        let rounded = Point { precision: Precision::Bf16, ..point("rounded", 100.0, 300e9) };
+        let svg = draw(peaks, &[rounded], &LIGHT);
+        assert!(
+            svg.contains("1  rounded, 75 % of the roof") && svg.contains("400 GFLOP/s in bf16, 10.0 GB/s"),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn numbers_of_points_in_one_place_stand_apart() {
+        let mut labels = Labels::default();
+        let places: Vec<_> = (0..8).map(|_| labels.place((100.0, 100.0))).collect();
+        for (i, a) in places.iter().enumerate() {
+            for b in &places[..i] {
+                assert!((a.0 - b.0).abs() >= 13.0 || (a.1 - b.1).abs() >= 10.0, "{a:?} {b:?}");
+            }
         }
     }
 }

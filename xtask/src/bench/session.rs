@@ -79,8 +79,11 @@ impl<'a> Session<'a> {
         let job = if self.is_tiny() { MachineJob::tiny(self.threads) } else { MachineJob::new(self.threads) };
         let peaks = self.ours(&job.into())?.peaks().context("the machine was not measured")?;
         if !self.flags.json {
-            let (gemm, bandwidth) = (peaks.gemm_flops / 1e9, peaks.bandwidth / 1e9);
-            say(format!("the machine at most: {gemm:.0} GFLOP/s (product in f32), {bandwidth:.1} GB/s (triad)\n"))?;
+            let [exact, rounded] = [peaks.gemm_flops, peaks.gemm_flops_bf16].map(|flops| flops / 1e9);
+            let bandwidth = peaks.bandwidth / 1e9;
+            say(format!(
+                "the machine at most: {exact:.0} GFLOP/s (product in f32), {rounded:.0} (in bf16), {bandwidth:.1} GB/s (triad)\n"
+            ))?;
         }
         self.peaks = Some(peaks);
         Ok(peaks)

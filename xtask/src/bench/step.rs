@@ -104,6 +104,7 @@ fn compare_steps(
     }
     let point = measured.first().map(|ours| Point {
         label: format!("step of {case}, {precision}"),
+        precision,
         intensity: flops / least_bytes(ours.parameters),
         flops_per_second: flops / ours.seconds,
     });
@@ -140,7 +141,7 @@ fn row(measured: Measured, who: &'static str, case: &Case, precision: Precision,
         figures: vec![
             format!("{tokens:.0}"),
             format!("{:.1}", speed / 1e9),
-            format!("{:.0} %", 100.0 * speed / peaks.gemm_flops),
+            format!("{:.0} %", 100.0 * speed / peaks.gemm(precision)),
             crate::units::bytes(measured.before_bytes),
             measured.first_loss.map_or_else(String::new, |loss| format!("{loss:.4}")),
         ],
@@ -150,7 +151,7 @@ fn row(measured: Measured, who: &'static str, case: &Case, precision: Precision,
             "work": Work::Plain,
             "tokens_per_second": tokens,
             "gflops_per_second": speed / 1e9,
-            "share_of_peak": speed / peaks.gemm_flops,
+            "share_of_peak": speed / peaks.gemm(precision),
             "flops": flops,
         }),
         measured,

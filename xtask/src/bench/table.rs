@@ -2,7 +2,7 @@
 
 use super::bars::{Bar, verdicts};
 use crate::units;
-use ligo_bench::Measured;
+use ligo_bench::{Measured, Precision};
 use serde_json::Value;
 
 /// Contenders that did the same.
@@ -37,6 +37,8 @@ pub(super) struct Row {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Point {
     pub(super) label: String,
+    /// Which roof it is under.
+    pub(super) precision: Precision,
     pub(super) intensity: f64,
     pub(super) flops_per_second: f64,
 }
