@@ -5,7 +5,7 @@ use super::table::Point;
 use ligo_bench::{Peaks, Precision};
 use std::fmt::Write;
 
-const WIDTH: f64 = 900.0;
+const WIDTH: f64 = 1160.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 560.0;
 const TOP: f64 = 44.0;
