@@ -11,6 +11,7 @@
 //!   `V` vocabulary, `B` batch, `S` sequence, `A` heads, `K` key/value heads, `E` head size.
 //! - The tape is handed in by `&mut`; an operation pushes one backward closure onto it. Leaves (weights) are plain
 //!   tensors; their gradients are found in [`Gradients`] under their own ids.
+//! - The gradient of an operation's output is not in [`Gradients`]: [`Kernels::gradient_of`] and [`Kernels::add_gradient`] reach both.
 //! - A backward closure takes (and frees) the gradient of its output: an intermediate gradient is gone once used.
 //! - Every gradient is accumulated, so a tensor may be used any number of times.
 //! - Same inputs give the same bits, on any number of threads: work is cut by sizes alone.
