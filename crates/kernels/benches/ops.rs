@@ -56,19 +56,18 @@ fn both(
     leaves: &[Matrix<Cpu>],
     forward: impl Fn(&mut GradTape<Cpu>, &[Matrix<Cpu>]) -> Vec<Matrix<Cpu>> + Sync,
 ) {
+    let ones = |y: &Matrix<Cpu>| {
+        let &(rows, columns) = y.shape();
+        Cpu::default().tensor_from_vec(vec![1.0; rows * columns], (rows, columns))
+    };
+    let seeds: Vec<_> = forward(&mut GradTape::default(), leaves).iter().map(ones).collect();
     let step = || {
         let mut gradients = gradients_for(leaves);
+        let seeds = seeds.clone();
         let mut tape = GradTape::default();
         let outputs = forward(&mut tape, leaves);
         tape.record(move |gradients: &mut Gradients<f32, Cpu>| {
-            outputs.iter().try_for_each(|y| {
-                let &(rows, columns) = y.shape();
-                Cpu::add_gradient(
-                    y,
-                    &Cpu::default().tensor_from_vec(vec![1.0; rows * columns], (rows, columns)),
-                    gradients,
-                )
-            })
+            outputs.iter().zip(&seeds).try_for_each(|(y, ones)| Cpu::add_gradient(y, ones, gradients))
         });
         tape.backward(&Cpu::default().zeros(), 1.0, &mut gradients).expect("the sizes fit");
         black_box(gradients);

@@ -51,6 +51,7 @@ pub use mapped::MappedFile;
 pub use recycling::Recycling;
 pub use tape::GradTape;
 
+use dfdx::shapes::Shape;
 use dfdx::tensor::{CopySlice, Storage, Tensor, TensorFromVec, ZerosTensor};
 
 /// A contiguous row-major matrix with run-time sizes `(rows, columns)`; a vector is one row.
@@ -608,16 +609,20 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// then. Nothing of the tensor's own data is kept alive by it.
     fn gradient_of(tensor: &Matrix<Self>) -> TakeGradient<Self>;
 
-    /// The same for the output of an operation that is made of others, asked for before anything has read that output. Nothing but
-    /// this takes its gradient: it is not found in [`Gradients`].
+    /// The same for an output that was computed off the record, asked for once and before anything has read that output: how an
+    /// operation that is made of others takes the gradient it begins with, which is not found in [`Gradients`].
+    ///
+    /// # Panics
+    /// If a recorded operation has made the tensor, or it has been asked before.
     fn gradient_of_output(tensor: &Matrix<Self>) -> TakeGradient<Self>;
 
-    /// Adds `value`, of the tensor's shape, to the gradient of `tensor`.
+    /// Adds `value`, of the tensor's shape, to the gradient of `tensor`; what is added to an output after its operation has run
+    /// backward goes nowhere.
     fn add_gradient(tensor: &Matrix<Self>, value: &Matrix<Self>, gradients: &mut Gradients<f32, Self>) -> Result<()>;
 }
 
 /// The id under which [`Gradients`] keeps a tensor's gradient.
-pub fn id_of<D: Kernels>(tensor: &Matrix<D>) -> UniqueId {
+pub fn id_of<S: Shape, D: Kernels>(tensor: &Tensor<S, f32, D>) -> UniqueId {
     let mut ids = dfdx::optim::UnusedTensors { ids: Vec::with_capacity(1) };
     ids.add(tensor);
     ids.ids[0]

@@ -1,4 +1,4 @@
-//! Our own tape: a list of backward closures, newest last, without gradients inside.
+//! Our own tape: a list of backward closures, newest last, without the gradients of leaves inside.
 //!
 //! dfdx's `OwnedTape` can be run on dfdx's devices only, and keeps every closure (and so every activation) until the
 //! end; this one works on any device and drops each closure as soon as it has run.

@@ -4,13 +4,13 @@
 //! zeros to be added to; here it may also be an *empty* buffer: zeros that nobody has written down yet. The optimiser leaves its
 //! gradients so.
 //!
-//! Of an operation's output it is a [`Cell`] that its backward operation and those of its readers share. It begins as nothing, so that
+//! Of a recorded operation's output it is a [`Cell`] that its backward operation and those of its readers share. It begins as nothing, so that
 //! the first writer overwrites, and no memory is filled with zeros just to be added to; and two tensors with the same gradient, such as
 //! the terms of a sum, can hold one buffer until somebody changes it.
 
 use super::buffers::{device_error, expect, matrix, read, size, unwritten};
 use super::parallel;
-use crate::{Cpu, Gradients, Matrix, TakeGradient};
+use crate::{Cpu, Gradients, Matrix, TakeGradient, id_of};
 use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{CpuError, Tensor, UniqueId};
 use std::collections::HashMap;
@@ -57,13 +57,13 @@ enum Place {
     Output(Arc<Cell>),
 }
 
-/// The gradient of an operation's output; none is zeros.
+/// The gradient of a recorded operation's output; none is zeros. One backward pass at a time reaches it.
 struct Cell {
     id: UniqueId,
     gradient: Mutex<Option<Arc<Vec<f32>>>>,
 }
 
-/// The cells of all outputs whose backward operation has not been dropped, by the output's id.
+/// The cells that some backward operation still holds, by the output's id.
 static OUTPUTS: Mutex<Option<HashMap<UniqueId, Weak<Cell>>>> = Mutex::new(None);
 
 /// What panics while it holds one of these locks leaves nothing half done: a value is put in or taken out.
@@ -73,7 +73,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        if let Some(outputs) = &mut *lock(&OUTPUTS) {
+        if let Some(outputs) = &mut *lock(&OUTPUTS)
+            && outputs.get(&self.id).is_some_and(|cell| cell.strong_count() == 0)
+        {
             outputs.remove(&self.id);
         }
     }
@@ -107,7 +109,8 @@ impl Slot {
     pub(super) fn output<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> Self {
         let cell = Arc::new(Cell { id: id_of(tensor), gradient: Mutex::new(None) });
         let previous = lock(&OUTPUTS).get_or_insert_default().insert(cell.id, Arc::downgrade(&cell));
-        debug_assert!(previous.is_none(), "an output comes from one operation");
+        // Two cells would split its gradient between them, and one half would never be taken.
+        assert!(previous.is_none_or(|cell| cell.strong_count() == 0), "an output comes from one operation");
         Self { length: tensor.shape().num_elements(), place: Place::Output(cell) }
     }
 
@@ -205,12 +208,6 @@ impl Slot {
         }
         self.add_copy(gradients, &value)
     }
-}
-
-fn id_of<S: Shape>(tensor: &Tensor<S, f32, Cpu>) -> UniqueId {
-    let mut ids = dfdx::optim::UnusedTensors { ids: Vec::with_capacity(1) };
-    ids.add(tensor);
-    ids.ids[0]
 }
 
 fn copied(value: &[f32]) -> Vec<f32> {

@@ -255,7 +255,7 @@ struct Product<'a> {
     b: View<'a>,
 }
 
-// SAFETY: `run` writes only the elements of its range, and its callers give no two threads the same one.
+// SAFETY: `run` and `piece` give access only to the elements they are asked for, and their callers give no two threads the same one.
 #[allow(unsafe_code)]
 unsafe impl Sync for Product<'_> {}
 

@@ -1,7 +1,7 @@
 //! Operations that are run again in backward, and what they stand on.
 
 use super::tensor;
-use crate::{Cpu, Factor, GradTape, Input, KernelError, Kernels, Matrix, NoneTape, gradients_for};
+use crate::{Cpu, Factor, GradTape, Input, KernelError, Kernels, Matrix, NoneTape, Norm, NormKind, gradients_for};
 
 fn values(rows: usize, columns: usize, seed: f64) -> Matrix<Cpu> {
     let data: Vec<f32> = (0..rows * columns).map(|i| (i as f64 * 0.7 + seed).sin() as f32).collect();
@@ -15,7 +15,7 @@ fn factor_gradient(factor: &Matrix<Cpu>, again: bool) -> Vec<f32> {
     let mixed = if again {
         let wide = Cpu::expand_rows(&mut NoneTape, &x, Input::Frozen, &[Factor::Free(factor)]).unwrap();
         let mixed = Cpu::mix_layers(&mut NoneTape, &[wide], Input::Frozen, &weights).unwrap();
-        let taken: Vec<_> = mixed.iter().map(Cpu::gradient_of).collect();
+        let taken: Vec<_> = mixed.iter().map(Cpu::gradient_of_output).collect();
         let (factor, weights) = (factor.clone(), weights.as_vec());
         tape.record(move |gradients| {
             let mut inner = GradTape::default();
@@ -76,4 +76,36 @@ fn matrices_of_other_shapes_are_refused() {
     let refused = |error: KernelError| matches!(error, KernelError::Shape { .. });
     assert!(refused(Cpu::add_gradient(&x, &other, &mut gradients_for([&x])).unwrap_err()));
     assert!(refused(Cpu::inner_products(&[x], &[other]).unwrap_err()));
+}
+
+#[test]
+fn terms_of_a_sum_share_its_gradient_until_one_of_them_changes_it() {
+    let (x, z, gain) = (values(3, 4, 0.3), values(3, 4, 1.7), values(1, 4, 0.9));
+    let norm = Norm { kind: NormKind::Layer, gain: &gain, bias: None, eps: 1e-5 };
+    let (mut tape, mut gradients) = (GradTape::default(), gradients_for([&x, &z]));
+    let (u, v) = (Cpu::norm(&mut tape, &x, norm).unwrap(), Cpu::norm(&mut tape, &z, norm).unwrap());
+    // u is read twice, and the gradient of the sum is that of v and half of that of u.
+    let sum = Cpu::add(&mut tape, &u, &v).unwrap();
+    let y = Cpu::add(&mut tape, &sum, &u).unwrap();
+    let d = values(3, 4, 2.5);
+    Cpu::add_gradient(&y, &d, &mut gradients).unwrap();
+    tape.replay(&mut gradients).unwrap();
+
+    let alone = |input: &Matrix<Cpu>, times: usize| {
+        let (mut tape, mut gradients) = (GradTape::default(), gradients_for([input]));
+        let y = Cpu::norm(&mut tape, input, norm).unwrap();
+        (0..times).for_each(|_| Cpu::add_gradient(&y, &d, &mut gradients).unwrap());
+        tape.replay(&mut gradients).unwrap();
+        gradients.get(input).as_vec()
+    };
+    assert_eq!(gradients.get(&x).as_vec(), alone(&x, 2));
+    assert_eq!(gradients.get(&z).as_vec(), alone(&z, 1));
+}
+
+#[test]
+#[should_panic(expected = "an output comes from one operation")]
+fn the_gradient_of_a_recorded_output_is_not_taken_by_another() {
+    let (x, mut tape) = (values(2, 3, 0.0), GradTape::default());
+    let y = Cpu::add(&mut tape, &x, &x).unwrap();
+    let _ = Cpu::gradient_of_output(&y);
 }

@@ -26,12 +26,12 @@ pub(super) const STRIP: usize = 32;
 pub(super) const STEP: usize = 32;
 
 /// Most strips that are packed together.
-const GROUP: usize = if cfg!(test) { 4 } else { 16 };
+const GROUP: usize = if cfg!(test) { 2 } else { 16 };
 
 /// Lines whose contents are whatever was in the memory before.
 pub(super) fn unwritten(length: usize) -> Vec<Line> {
     let mut lines = Vec::with_capacity(length);
-    // SAFETY: the capacity is there, and every bit pattern is a line. What packs writes each line, and a block of sums is
+    // SAFETY: the capacity is there, and every bit pattern is a line. What packs writes each line that is read, and a block of sums is
     // stored before it is loaded.
     #[allow(clippy::uninit_vec)]
     unsafe {
@@ -66,7 +66,7 @@ impl Packed {
         let mut lines = unwritten(steps.div_ceil(at_once) * strips * round);
         let group = match spread {
             Spread::Threads => {
-                (strips * steps.div_ceil(at_once)).div_ceil(3 * rayon::current_num_threads()).clamp(4, GROUP)
+                (strips * steps.div_ceil(at_once)).div_ceil(3 * rayon::current_num_threads()).clamp(GROUP.min(4), GROUP)
             }
             Spread::Here => GROUP,
         };
