@@ -137,40 +137,30 @@ impl Slot {
         Ok(())
     }
 
+    /// Takes the gradient out to be added to, or rubbish to be overwritten if there is none yet; [`Self::add`] brings it back.
+    pub(super) fn lend(&self, gradients: &mut Gradients<f32, Cpu>) -> Result<(Vec<f32>, Mode), CpuError> {
+        let present = match &self.place {
+            Place::Leaf(find) => Some(std::mem::take(find(gradients)?)).filter(|present| !present.is_empty()),
+            Place::Output(cell) => {
+                let present = lock(&cell.gradient).take();
+                present.map(|present| Arc::try_unwrap(present).unwrap_or_else(|shared| copied(&shared)))
+            }
+        };
+        Ok(match present {
+            Some(present) => (present, Mode::Add),
+            None => (unwritten(self.length), Mode::Set),
+        })
+    }
+
     /// Lets `write` add to the gradient, or set it if there is none yet.
     pub(super) fn accumulate(
         &self,
         gradients: &mut Gradients<f32, Cpu>,
         write: impl FnOnce(&mut [f32], Mode),
     ) -> Result<(), CpuError> {
-        match &self.place {
-            Place::Leaf(find) => {
-                let entry = find(gradients)?;
-                if entry.is_empty() {
-                    *entry = unwritten(self.length);
-                    write(entry, Mode::Set);
-                } else {
-                    write(entry, Mode::Add);
-                }
-            }
-            Place::Output(cell) => {
-                let present = lock(&cell.gradient).take();
-                let written = match present {
-                    None => {
-                        let mut gradient = unwritten(self.length);
-                        write(&mut gradient, Mode::Set);
-                        gradient
-                    }
-                    Some(present) => {
-                        let mut sum = Arc::try_unwrap(present).unwrap_or_else(|shared| copied(&shared));
-                        write(&mut sum, Mode::Add);
-                        sum
-                    }
-                };
-                *lock(&cell.gradient) = Some(Arc::new(written));
-            }
-        }
-        Ok(())
+        let (mut sum, mode) = self.lend(gradients)?;
+        write(&mut sum, mode);
+        self.add(gradients, sum)
     }
 
     /// Adds a copy of `value`.

@@ -5,11 +5,13 @@
 use super::activation;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::matmul::{Finish, Target, View, product, product_finished};
+use super::matmul::backward::{Backward, Map, as_in_out};
+use super::matmul::{Finish, Target, View, product_finished};
 use super::parallel;
 use super::simd::vectorised;
 use crate::{Activation, Cpu, Gradients, Layout, Linear, Matrix, Precision, Result, Tape};
 use dfdx::tensor::CpuError;
+use std::borrow::Cow;
 
 /// A map whose shapes have been checked.
 struct Checked<'a> {
@@ -21,9 +23,9 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    /// `target = x w`, with the bias if there is one.
-    fn product(&self, target: Target<'_>, x: View<'_>, w: View<'_>) {
-        product_finished(target, Finish { bias: self.bias, activated: None }, self.precision, (x, w));
+    /// W as `[I, O]`.
+    fn w(&self, inputs: usize) -> View<'_> {
+        as_in_out(self.weight, self.layout, inputs, self.outputs)
     }
 }
 
@@ -45,14 +47,6 @@ fn check<'a>(op: &'static str, map: &Linear<'a, Cpu>, inputs: usize) -> Result<C
         None => None,
     };
     Ok(Checked { weight: read(op, "weight", map.weight)?, bias, layout: map.layout, precision: map.precision, outputs })
-}
-
-/// W as `[I, O]`, however it lies in memory.
-fn as_in_out(weight: &[f32], layout: Layout, inputs: usize, outputs: usize) -> View<'_> {
-    match layout {
-        Layout::InOut => View::new(weight, inputs, outputs),
-        Layout::OutIn => View::new(weight, outputs, inputs).t(),
-    }
 }
 
 /// What the backward pass of one map needs; its output is a block of columns of `dy`.
@@ -77,28 +71,72 @@ impl Record {
         })
     }
 
-    /// Adds to the gradients of W, b and x. `dy` is `[N, stride]`, this map's columns begin at `offset`.
+    /// The sums that its backward pass adds to, taken out of `gradients`.
+    fn lend(&self, gradients: &mut Gradients<f32, Cpu>) -> std::result::Result<Lent, CpuError> {
+        let bias = self.bias_slot.as_ref().map(|slot| slot.lend(gradients)).transpose()?;
+        Ok(Lent { weight: self.weight_slot.lend(gradients)?, bias })
+    }
+
+    fn map<'a>(&'a self, lent: &'a mut Lent) -> Map<'a> {
+        Map {
+            weight: self.weight.data(),
+            layout: self.layout,
+            outputs: self.outputs,
+            d_weight: (&mut lent.weight.0, lent.weight.1),
+            d_bias: lent.bias.as_mut().map(|(sum, mode)| (&mut sum[..], *mode)),
+        }
+    }
+}
+
+/// The gradients of a map while its backward pass adds to them.
+struct Lent {
+    weight: (Vec<f32>, Mode),
+    bias: Option<(Vec<f32>, Mode)>,
+}
+
+/// What the maps side by side were given.
+struct Input {
+    x: Kept,
+    slot: Slot,
+    tokens: usize,
+    inputs: usize,
+}
+
+impl Input {
+    fn of(op: &'static str, x: &Matrix<Cpu>) -> Result<Self> {
+        let (tokens, inputs) = size(x);
+        Ok(Self { x: Kept::of(op, "input", x)?, slot: Slot::of(x), tokens, inputs })
+    }
+
+    /// Adds to the gradients of each W and b, and of x, for maps of the same precision. `dy` is `[N, ΣO]`.
     fn backward(
         &self,
         gradients: &mut Gradients<f32, Cpu>,
-        (x, x_slot, inputs): (&[f32], &Slot, usize),
-        (dy, offset, stride): (&[f32], usize, usize),
+        records: &[Record],
+        dy: &[f32],
+        activated: Option<(Activation, &[f32])>,
     ) -> std::result::Result<(), CpuError> {
-        let tokens = dy.len().checked_div(stride).unwrap_or(0);
-        let (outputs, precision) = (self.outputs, self.precision);
-        let dy_view = View::block(dy, offset, tokens, outputs, stride);
-        let x_view = View::new(x, tokens, inputs);
-        if let Some(slot) = &self.bias_slot {
-            slot.accumulate(gradients, |db, mode| sum_rows(db, mode, dy, offset, stride))?;
+        let mut lent =
+            records.iter().map(|record| record.lend(gradients)).collect::<std::result::Result<Vec<_>, _>>()?;
+        let mut dx = self.slot.lend(gradients)?;
+        Backward {
+            dy,
+            activated,
+            x: self.x.data(),
+            tokens: self.tokens,
+            inputs: self.inputs,
+            maps: records.iter().zip(&mut lent).map(|(record, lent)| record.map(lent)).collect(),
+            dx: (&mut dx.0, dx.1),
+            precision: records[0].precision,
         }
-        self.weight_slot.accumulate(gradients, |dw, mode| match self.layout {
-            Layout::OutIn => product(Target::new(dw, outputs, inputs), mode, precision, dy_view.t(), x_view),
-            Layout::InOut => product(Target::new(dw, inputs, outputs), mode, precision, x_view.t(), dy_view),
-        })?;
-        x_slot.accumulate(gradients, |dx, mode| {
-            let w = as_in_out(self.weight.data(), self.layout, inputs, outputs);
-            product(Target::new(dx, tokens, inputs), mode, precision, dy_view, w.t());
-        })
+        .run();
+        for (record, lent) in records.iter().zip(lent) {
+            record.weight_slot.add(gradients, lent.weight.0)?;
+            if let (Some(slot), Some((bias, _))) = (&record.bias_slot, lent.bias) {
+                slot.add(gradients, bias)?;
+            }
+        }
+        self.slot.add(gradients, dx.0)
     }
 }
 
@@ -149,38 +187,54 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
     let (tokens, inputs) = size(x);
     let x_data = read(op, "input", x)?;
     let checked = maps.iter().map(|map| check(op, map, inputs)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = checked.first() else { return Err(shape_error(op, "number of maps", 0, "at least 1")) };
+    let precision = first.precision;
+    if let Some(other) = checked.iter().find(|map| map.precision != precision) {
+        let [found, expected] = [other.precision, precision].map(|precision| format!("{precision:?}"));
+        return Err(shape_error(op, "precision of a map", found, format!("{expected}, as of the first one")));
+    }
     let stride: usize = checked.iter().map(|map| map.outputs).sum();
     let mut y = unwritten(tokens * stride);
-    let mut offset = 0;
-    for (map, checked) in maps.iter().zip(&checked) {
-        let w = as_in_out(checked.weight, map.layout, inputs, checked.outputs);
-        let target = Target::block(&mut y, offset, tokens, checked.outputs, stride);
-        checked.product(target, View::new(x_data, tokens, inputs), w);
-        offset += checked.outputs;
-    }
+    let bias = joined_biases(&checked);
+    product_finished(
+        Target::new(&mut y, tokens, stride),
+        Finish { bias: bias.as_deref(), activated: None },
+        precision,
+        (View::new(x_data, tokens, inputs), &checked.iter().map(|map| map.w(inputs)).collect::<Vec<_>>()),
+    );
     let y = matrix(op, x.device(), y, (tokens, stride))?;
     if T::OWNS_TAPE {
         let records =
             maps.iter().zip(&checked).map(|(map, c)| Record::of(op, map, c.outputs)).collect::<Result<Vec<_>>>()?;
-        let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(op, "input", x)?);
+        let (input, y_slot) = (Input::of(op, x)?, Slot::output(&y));
         tape.add_backward_op(move |gradients| {
             let dy = y_slot.take_shared(gradients)?;
-            let mut offset = 0;
-            for record in &records {
-                record.backward(gradients, (x.data(), &x_slot, inputs), (&dy, offset, stride))?;
-                offset += record.outputs;
-            }
-            Ok(())
+            input.backward(gradients, &records, &dy, None)
         });
     }
     Ok(y)
 }
 
+/// What is added to a row of the outputs of all maps, if there is something.
+fn joined_biases<'a>(maps: &[Checked<'a>]) -> Option<Cow<'a, [f32]>> {
+    if let [map] = maps {
+        return map.bias.map(Cow::Borrowed);
+    }
+    maps.iter().any(|map| map.bias.is_some()).then(|| {
+        let of_map = |map: &Checked<'a>| map.bias.map_or_else(|| vec![0.0; map.outputs], <[f32]>::to_vec);
+        Cow::Owned(maps.iter().flat_map(of_map).collect())
+    })
+}
+
 /// `x W + b`.
 fn mapped(x: &[f32], (tokens, inputs): (usize, usize), map: &Checked<'_>) -> Vec<f32> {
     let mut y = unwritten(tokens * map.outputs);
-    let w = as_in_out(map.weight, map.layout, inputs, map.outputs);
-    map.product(Target::new(&mut y, tokens, map.outputs), View::new(x, tokens, inputs), w);
+    product_finished(
+        Target::new(&mut y, tokens, map.outputs),
+        Finish { bias: map.bias, activated: None },
+        map.precision,
+        (View::new(x, tokens, inputs), &[map.w(inputs)]),
+    );
     y
 }
 
@@ -201,17 +255,15 @@ pub(super) fn linear_activated<T: Tape<f32, Cpu>>(
         Target::new(&mut before, tokens, outputs),
         Finish { bias: checked.bias, activated: Some((kind, &mut y)) },
         checked.precision,
-        (View::new(x_data, tokens, inputs), as_in_out(checked.weight, map.layout, inputs, outputs)),
+        (View::new(x_data, tokens, inputs), &[checked.w(inputs)]),
     );
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
     if T::OWNS_TAPE {
         let record = Record::of(OP, &map, outputs)?;
-        let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(OP, "input", x)?);
+        let (input, y_slot) = (Input::of(OP, x)?, Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let mut dz = y_slot.take(gradients)?;
-            parallel::zip(&mut dz, &before, |d, z| activation::backward_in_place(kind, z, d));
-            drop(before);
-            record.backward(gradients, (x.data(), &x_slot, inputs), (&dz, 0, outputs))
+            let dy = y_slot.take_shared(gradients)?;
+            input.backward(gradients, &[record], &dy, Some((kind, &before)))
         });
     }
     Ok(y)
@@ -256,16 +308,16 @@ pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
     });
     let y = matrix(OP, x.device(), y, (tokens, outputs))?;
     let (gate, up) = (Record::of(OP, &gate, outputs)?, Record::of(OP, &up, outputs)?);
-    let (x_slot, y_slot, x) = (Slot::of(x), Slot::output(&y), Kept::of(OP, "input", x)?);
+    let (input, y_slot) = (Input::of(OP, x)?, Slot::output(&y));
     tape.add_backward_op(move |gradients| {
         let mut dy = y_slot.take(gradients)?;
         parallel::rows3((&mut dy, 1), (&mut gates, 1), (&mut ups, 1), |_, dy, gates, ups| {
             activation::gate_backward(kind, dy, gates, ups);
         });
         drop(dy);
-        gate.backward(gradients, (x.data(), &x_slot, inputs), (&gates, 0, outputs))?;
+        input.backward(gradients, &[gate], &gates, None)?;
         drop(gates);
-        up.backward(gradients, (x.data(), &x_slot, inputs), (&ups, 0, outputs))
+        input.backward(gradients, &[up], &ups, None)
     });
     Ok(y)
 }

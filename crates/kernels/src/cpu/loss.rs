@@ -5,14 +5,14 @@
 
 use super::buffers::{expect, read, scalar, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::linear::sum_rows;
+use super::matmul::backward::{Backward, Map};
 use super::matmul::{Target, View, product};
 use super::parallel;
 use super::simd::{exp, max, sum_of, vectorised};
 use crate::{Cpu, IGNORED, KernelError, Layout, Linear, Matrix, Result, Scalar, Tape};
 
 /// Floats of logits that exist at a time; few in the tests, so that they see many chunks.
-const CHUNK: usize = if cfg!(test) { 200 } else { 1 << 22 };
+const CHUNK: usize = if cfg!(test) { 200 } else { 1 << 24 };
 
 /// Gradients of the loss, not yet scaled by the gradient that comes from above.
 struct Unscaled {
@@ -81,8 +81,8 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
             rows.iter().for_each(|&row| gathered.extend_from_slice(&hidden_data[row * width..][..width]));
             &gathered
         };
-        let (x, w) = (View::new(x, rows.len(), width), View::new(weight, vocabulary, width));
-        product(Target::new(logits, rows.len(), vocabulary), Mode::Set, precision, x, w.t());
+        let (target, w) = (Target::new(logits, rows.len(), vocabulary), View::new(weight, vocabulary, width));
+        product(target, Mode::Set, precision, View::new(x, rows.len(), width), w.t());
         let mut losses = vec![0.0; rows.len()];
         parallel::rows2((logits, vocabulary), (&mut losses, 1), |first, logits, losses| {
             for (j, (z, loss)) in logits.chunks_exact_mut(vocabulary).zip(losses).enumerate() {
@@ -93,13 +93,24 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
         total += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>();
         if let Some(d) = &mut unscaled {
             let mode = if i == 0 { Mode::Set } else { Mode::Add };
-            let d_logits = View::new(logits, rows.len(), vocabulary);
-            let d_hidden = &mut d.hidden[i * rows_at_once * width..][..rows.len() * width];
-            product(Target::new(d_hidden, rows.len(), width), Mode::Set, precision, d_logits, w);
-            product(Target::new(&mut d.weight, vocabulary, width), mode, precision, d_logits.t(), x);
-            if let Some(d_bias) = &mut d.bias {
-                sum_rows(d_bias, mode, logits, 0, vocabulary);
+            let map = Map {
+                weight,
+                layout: Layout::OutIn,
+                outputs: vocabulary,
+                d_weight: (&mut d.weight, mode),
+                d_bias: d.bias.as_mut().map(|sum| (&mut sum[..], mode)),
+            };
+            Backward {
+                dy: logits,
+                activated: None,
+                x,
+                tokens: rows.len(),
+                inputs: width,
+                maps: vec![map],
+                dx: (&mut d.hidden[i * rows_at_once * width..][..rows.len() * width], Mode::Set),
+                precision,
             }
+            .run();
         }
     }
     let loss = scalar(OP, hidden.device(), (total * f64::from(share)) as f32)?;

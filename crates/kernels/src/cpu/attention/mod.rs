@@ -1,6 +1,6 @@
 //! Multi-head attention in one pass: softmax while the scores are made, tile by tile, and no scores kept.
 //!
-//! Tiles of up to [`tiles::TILE`] queries and keys. A query's running maximum m and sum l are corrected whenever a tile
+//! Tiles of up to 128 queries and keys. A query's running maximum m and sum l are corrected whenever a tile
 //! brings a larger score (online softmax: Milakov & Gimelshein 2018; the tiling: Dao et al. 2022). Kept for the
 //! backward pass: the input, the output, and m + ln l of each query and head. Backward makes each tile's
 //! probabilities again: with P = exp(S − (m + ln l)), dP = dO Vᵀ (masked by dropout) and D = Σ dO · O,
@@ -13,6 +13,7 @@ mod parts;
 mod plan;
 mod tiles;
 mod turns;
+mod way;
 
 pub(super) use parts::Part;
 pub(super) use plan::Plan;

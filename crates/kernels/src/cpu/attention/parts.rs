@@ -37,13 +37,18 @@ impl<'a> Part<&'a [f32]> {
         &self.data[self.start(sequence, row, head, head_dim)..]
     }
 
+    /// Asks the memory for a row after this one: each is a few cache lines, far from the one before.
+    #[inline(always)]
+    pub(in crate::cpu) fn ask_for(&self, (sequence, row): (usize, usize), head: usize, head_dim: usize) {
+        let ahead = self.start(sequence, row + ROWS_AHEAD, head, head_dim);
+        (ahead..ahead + head_dim).step_by(16).for_each(|start| ask_for(self.data, start));
+    }
+
     /// A copy of one head of the first `count` rows of a sequence.
     pub(in crate::cpu) fn gather(&self, sequence: usize, head: usize, count: usize, head_dim: usize) -> Vec<f32> {
         let mut rows = Vec::with_capacity(count * head_dim);
         for i in 0..count {
-            // Each row is a few cache lines, far from the one before.
-            let ahead = self.start(sequence, i + ROWS_AHEAD, head, head_dim);
-            (ahead..ahead + head_dim).step_by(16).for_each(|start| ask_for(self.data, start));
+            self.ask_for((sequence, i), head, head_dim);
             rows.extend_from_slice(self.row((sequence, i), head, head_dim));
         }
         rows

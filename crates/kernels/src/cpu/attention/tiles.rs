@@ -2,67 +2,53 @@
 
 use super::super::buffers::unwritten;
 use super::super::gradient::Mode;
-use super::super::matmul::{Target, View, product_here};
+use super::super::matmul::rows::Uses;
+use super::super::matmul::{Target, View};
 use super::super::simd::{dot, exp, max, sum_of, vectorised};
 use super::parts::{Part, SharedMut};
 use super::plan::{Place, Plan};
-
-/// Queries and keys of a tile: its scores take 64 KiB. Small in the tests, so that they see many tiles.
-pub(super) const TILE: usize = if cfg!(test) { 8 } else { 128 };
+use super::way::Way;
+use std::ops::Range;
 
 /// Queries, keys and values.
 pub(in crate::cpu) type Inputs<'a> = [Part<&'a [f32]>; 3];
 /// Their gradients.
 pub(in crate::cpu) type Outputs<'a> = [Part<SharedMut<'a>>; 3];
 
-/// The rows of one query head, turned by their positions.
-fn queries(plan: &Plan, part: Part<&[f32]>, place: Place) -> Vec<f32> {
-    let mut q = part.gather(place.sequence, place.head, plan.queries, plan.head_dim);
-    if let Some(turns) = &plan.turns {
-        turns.forward(0, &mut q);
-    }
-    q
-}
-
-/// The rows of one key head, likewise, and of its values.
-fn keys_values(plan: &Plan, [_, k, v]: Inputs<'_>, sequence: usize, head: usize) -> (Vec<f32>, Vec<f32>) {
-    let [mut k, v] = [k, v].map(|part| part.gather(sequence, head, plan.keys, plan.head_dim));
-    if let (Some(turns), false) = (&plan.turns, plan.keys_are_turned) {
-        turns.forward(0, &mut k);
-    }
-    (k, v)
+fn tiles(count: usize, tile: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(tile).map(move |first| first..count.min(first + tile))
 }
 
 /// The outputs of query head number `task` among all, and m + ln l of each query.
 pub(super) fn forward(plan: &Plan, task: usize, inputs: Inputs<'_>, out: Part<SharedMut<'_>>, logs: &mut [f32]) {
-    let (place, e) = (plan.place(task), plan.head_dim);
-    let q = queries(plan, inputs[0], place);
-    let (k, v) = keys_values(plan, inputs, place.sequence, place.head / plan.group);
-    let (tile_queries, tile_keys) = (TILE.min(plan.queries), TILE.min(plan.keys));
+    let (place, e, way) = (plan.place(task), plan.head_dim, Way::of(plan));
+    let q = way.queries(plan, inputs[0], place);
+    let (k, v) = way.keys_values(plan, inputs, (place.sequence, place.head / plan.group));
+    let q = q.ready(plan, &way, plan.queries, Uses { left: true, ..Uses::default() });
+    let k = k.ready(plan, &way, plan.keys, Uses { right: true, ..Uses::default() });
+    let v = v.ready(plan, &way, plan.keys, Uses { columns: true, ..Uses::default() });
+    let (tile_queries, tile_keys) = (way.tile.min(plan.queries), way.tile.min(plan.keys));
     let mut scores = unwritten(tile_queries * tile_keys);
     let mut o = unwritten(tile_queries * e);
     let (mut tops, mut sums) = (unwritten(tile_queries), unwritten(tile_queries));
-    for first_query in (0..plan.queries).step_by(tile_queries) {
-        let queries = tile_queries.min(plan.queries - first_query);
+    for queries in tiles(plan.queries, tile_queries) {
         tops.fill(f32::MIN);
         sums.fill(0.0);
-        let visible = plan.visible_to_any(first_query..first_query + queries);
-        for first_key in visible.clone().step_by(tile_keys) {
-            let keys = tile_keys.min(visible.end - first_key);
-            let q = View::new(&q[first_query * e..], queries, e);
-            let k = View::new(&k[first_key * e..], keys, e);
-            product_here(Target::new(&mut scores, queries, keys), Mode::Set, plan.precision, 1.0, (q, k.t()));
-            let mode = if first_key == visible.start { Mode::Set } else { Mode::Add };
-            let tile = Tile { plan, place, first_query, first_key, keys };
-            probabilities(&tile, mode, &mut scores[..queries * keys], &mut o, &mut tops, &mut sums);
-            let (p, v) = (View::new(&scores, queries, keys), View::new(&v[first_key * e..], keys, e));
-            product_here(Target::new(&mut o, queries, e), mode, plan.precision, 1.0, (p, v));
+        let mut mode = Mode::Set;
+        for keys in way.tiles_of_keys(plan, queries.clone()) {
+            let size = (queries.len(), keys.len());
+            q.by_transpose(Target::new(&mut scores, size.0, size.1), queries.clone(), (&k, keys.clone()));
+            let tile = Tile { plan, place, first_query: queries.start, first_key: keys.start, keys: keys.len() };
+            probabilities(&tile, mode, &mut scores[..size.0 * size.1], &mut o, &mut tops, &mut sums);
+            v.by(Target::new(&mut o, size.0, e), mode, 1.0, View::new(&scores, size.0, size.1), keys);
+            mode = Mode::Add;
         }
-        finish(&mut o[..queries * e], e, &tops, &sums, &mut logs[first_query..]);
+        let o = &mut o[..queries.len() * e];
+        finish(o, e, &tops, &sums, &mut logs[queries.clone()]);
         // SAFETY: this head's outputs of this sequence are this task's alone.
         #[allow(unsafe_code)]
         unsafe {
-            out.store((place.sequence, first_query), place.head, e, &o[..queries * e]);
+            out.store((place.sequence, queries.start), place.head, e, o);
         }
     }
 }
@@ -76,56 +62,37 @@ pub(super) fn backward(
     logs: &[f32],
     [dq_out, dk_out, dv_out]: Outputs<'_>,
 ) {
-    let e = plan.head_dim;
+    let (e, way) = (plan.head_dim, Way::of(plan));
     let (sequence, key_head) = (task / plan.key_heads(), task % plan.key_heads());
-    let (k, v) = keys_values(plan, inputs, sequence, key_head);
+    let (k, v) = way.keys_values(plan, inputs, (sequence, key_head));
+    let k = k.ready(plan, &way, plan.keys, Uses { right: true, columns: true, ..Uses::default() });
+    let v = v.ready(plan, &way, plan.keys, Uses { right: true, ..Uses::default() });
     // There may be no queries, or no keys; the loops over them then do nothing.
-    let (tile_queries, tile_keys) = (TILE.min(plan.queries).max(1), TILE.min(plan.keys).max(1));
+    let (tile_queries, tile_keys) = (way.tile.min(plan.queries).max(1), way.tile.min(plan.keys).max(1));
     let [mut p, mut dp] = [(); 2].map(|()| unwritten(tile_queries * tile_keys));
     let [mut dk, mut dv] = [(); 2].map(|()| vec![0.0; plan.keys * e]);
     for (i, logs) in logs.chunks_exact(plan.queries.max(1)).enumerate() {
         let place = plan.place(task * plan.group + i);
-        let q = queries(plan, inputs[0], place);
-        let [y, dy] = [y, dy].map(|part| part.gather(sequence, place.head, plan.queries, e));
         let mut products = unwritten(plan.queries);
-        row_products(&y, &dy, e, &mut products);
+        row_products(plan, place, [y, dy], &mut products);
+        let both = Uses { left: true, columns: true, ..Uses::default() };
+        let q = way.queries(plan, inputs[0], place);
+        let dy = way.rows(plan, dy, (sequence, place.head), plan.queries, false);
+        let [q, dy] = [&q, &dy].map(|lying| lying.ready(plan, &way, plan.queries, both));
         let mut dq = vec![0.0; plan.queries * e];
-        for first_query in (0..plan.queries).step_by(tile_queries) {
-            let queries = tile_queries.min(plan.queries - first_query);
-            let visible = plan.visible_to_any(first_query..first_query + queries);
-            let q = View::new(&q[first_query * e..], queries, e);
-            let dy = View::new(&dy[first_query * e..], queries, e);
-            for first_key in visible.clone().step_by(tile_keys) {
-                let keys = tile_keys.min(visible.end - first_key);
-                let k = View::new(&k[first_key * e..], keys, e);
-                let v = View::new(&v[first_key * e..], keys, e);
-                product_here(Target::new(&mut p, queries, keys), Mode::Set, plan.precision, 1.0, (q, k.t()));
-                product_here(Target::new(&mut dp, queries, keys), Mode::Set, plan.precision, 1.0, (dy, v.t()));
-                let tile = Tile { plan, place, first_query, first_key, keys };
-                let (p_tile, dp_tile) = (&mut p[..queries * keys], &mut dp[..queries * keys]);
-                score_gradients(&tile, p_tile, dp_tile, logs, &products);
-                let (p, ds) = (View::new(&p, queries, keys), View::new(&dp, queries, keys));
-                product_here(
-                    Target::new(&mut dv[first_key * e..], keys, e),
-                    Mode::Add,
-                    plan.precision,
-                    1.0,
-                    (p.t(), dy),
-                );
-                product_here(
-                    Target::new(&mut dk[first_key * e..], keys, e),
-                    Mode::Add,
-                    plan.precision,
-                    plan.scale,
-                    (ds.t(), q),
-                );
-                product_here(
-                    Target::new(&mut dq[first_query * e..], queries, e),
-                    Mode::Add,
-                    plan.precision,
-                    plan.scale,
-                    (ds, k),
-                );
+        for queries in tiles(plan.queries, tile_queries) {
+            for keys in way.tiles_of_keys(plan, queries.clone()) {
+                let size = (queries.len(), keys.len());
+                q.by_transpose(Target::new(&mut p, size.0, size.1), queries.clone(), (&k, keys.clone()));
+                dy.by_transpose(Target::new(&mut dp, size.0, size.1), queries.clone(), (&v, keys.clone()));
+                let tile = Tile { plan, place, first_query: queries.start, first_key: keys.start, keys: keys.len() };
+                let length = size.0 * size.1;
+                score_gradients(&tile, &mut p[..length], &mut dp[..length], logs, &products);
+                let (p, ds) = (View::new(&p, size.0, size.1), View::new(&dp, size.0, size.1));
+                let [dv, dk] = [&mut dv, &mut dk].map(|sum| Target::new(&mut sum[keys.start * e..], size.1, e));
+                dy.by(dv, Mode::Add, 1.0, p.t(), queries.clone());
+                q.by(dk, Mode::Add, plan.scale, ds.t(), queries.clone());
+                k.by(Target::new(&mut dq[queries.start * e..], size.0, e), Mode::Add, plan.scale, ds, keys);
             }
         }
         if let Some(turns) = &plan.turns {
@@ -216,9 +183,12 @@ vectorised! {
     }
 
     /// `D = Σ dO · O`, row by row.
-    fn row_products(y: &[f32], dy: &[f32], e: usize, products: &mut [f32]) {
-        for ((d, y), dy) in products.iter_mut().zip(y.chunks_exact(e)).zip(dy.chunks_exact(e)) {
-            *d = dot(y, dy);
+    fn row_products(plan: &Plan, place: Place, outputs: [Part<&[f32]>; 2], products: &mut [f32]) {
+        let ([y, dy], e) = (outputs, plan.head_dim);
+        for (i, product) in products.iter_mut().enumerate() {
+            let at = (place.sequence, i);
+            [y, dy].iter().for_each(|part| part.ask_for(at, place.head, e));
+            *product = dot(y.row(at, place.head, e), dy.row(at, place.head, e));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Matrix products of strided views, behind checked bounds: by `gemm`'s kernels ([`vectors`]), those with few rows by [`few_rows`], large ones by
-//! [`tiles`] where the processor has such a unit.
+//! [`tiles`] where the processor has such a unit. Those of a linear map's backward pass belong together ([`backward`]).
 
+pub(super) mod backward;
 mod few_rows;
+pub(super) mod rows;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 mod vectors;
@@ -55,9 +57,20 @@ impl<'a> View<'a> {
         Self { data: &self.data[offset..], rows, ..self }
     }
 
+    /// Some of the columns.
+    pub(super) fn column_range(self, first: usize, columns: usize) -> Self {
+        self.t().row_range(first, columns).t()
+    }
+
     /// The transpose if `yes`.
     pub(super) fn t_if(self, yes: bool) -> Self {
         if yes { self.t() } else { self }
+    }
+
+    /// Number of an element in the slice.
+    #[cfg(target_arch = "x86_64")]
+    fn index(&self, (row, column): (usize, usize)) -> usize {
+        row * self.row_stride + column * self.column_stride
     }
 
     /// From an element of it on.
@@ -158,16 +171,16 @@ pub(super) fn product(target: Target<'_>, mode: Mode, precision: Precision, a: V
     let tasks = tasks.min(side / CUT).clamp(1, TASKS);
     let product = Product::new(target, mode, 1.0, a, b);
     if tasks == 1 {
-        return product.run((0, product.rows), (0, product.columns));
+        return product.run((0, product.output.rows), (0, product.output.columns));
     }
     let units = side.div_ceil(CUT);
     let cut = |task: usize| (units * task / tasks * CUT).min(side);
     (0..tasks).into_par_iter().for_each(|task| {
         let range = (cut(task), cut(task + 1));
         if by_rows {
-            product.run(range, (0, product.columns));
+            product.run(range, (0, product.output.columns));
         } else {
-            product.run((0, product.rows), range);
+            product.run((0, product.output.rows), range);
         }
     });
 }
@@ -180,26 +193,31 @@ pub(super) struct Finish<'a> {
     pub(super) activated: Option<(Activation, &'a mut [f32])>,
 }
 
-/// `target = a b` with what is made of it, over all threads; rows of the target lie in one piece, and next to each other if it is
-/// activated.
+/// `target = a [b₁ b₂ …]` with what is made of it, over all threads; rows of the target lie in one piece, and next to each other if it
+/// is activated.
 pub(super) fn product_finished(
     target: Target<'_>,
     finish: Finish<'_>,
     precision: Precision,
-    (a, b): (View<'_>, View<'_>),
+    (a, b): (View<'_>, &[View<'_>]),
 ) {
     let Finish { bias, activated } = finish;
     let columns = target.columns;
     let together = target.row_stride == columns && activated.as_ref().is_none_or(|(_, y)| y.len() == target.data.len());
     assert!(target.column_stride == 1, "rows lie in one piece");
+    assert!(b.iter().map(|b| b.columns).sum::<usize>() == columns, "an operation sets its products' sizes");
     assert!(bias.is_none_or(|bias| bias.len() == columns), "a bias is as long as a row");
     assert!(activated.is_none() || together, "one element is made of each of the product");
     #[cfg(target_arch = "x86_64")]
-    if !few_rows::fits(&target, &a, &b) && tiles::fits(&target, &a, &b, precision, tiles::Spread::Threads) {
+    if tiles::fits_finished(&target, &a, b, precision) {
         return tiles::finished(target, Finish { bias, activated }, (a, b), precision);
     }
     let Target { data, rows, row_stride, .. } = target;
-    product(Target { data: &mut *data, rows, columns, row_stride, column_stride: 1 }, Mode::Set, precision, a, b);
+    let mut first = 0;
+    for b in b {
+        product(Target::block(data, first, rows, b.columns, row_stride), Mode::Set, precision, a, *b);
+        first += b.columns;
+    }
     if rows > 0 && columns > 0 {
         let whole = ((rows - 1) * row_stride + columns).next_multiple_of(row_stride).min(data.len());
         match (bias, activated) {
@@ -234,7 +252,7 @@ pub(super) fn product_here(
         return tiles::product(target, mode, scale, (a, b), precision, tiles::Spread::Here);
     }
     let product = Product::new(target, mode, scale, a, b);
-    product.run((0, product.rows), (0, product.columns));
+    product.run((0, product.output.rows), (0, product.output.columns));
 }
 
 fn check(target: &Target<'_>, a: &View<'_>, b: &View<'_>) {
@@ -243,28 +261,29 @@ fn check(target: &Target<'_>, a: &View<'_>, b: &View<'_>) {
     assert!(a.fits() && b.fits() && target.fits(), "views lie within their slices");
 }
 
-/// A product whose bounds have been checked.
-struct Product<'a> {
+/// Where a product goes, when its bounds have been checked.
+struct Output<'a> {
     target: *mut f32,
     rows: usize,
     columns: usize,
     strides: (usize, usize),
     mode: Mode,
     scale: f32,
-    a: View<'a>,
-    b: View<'a>,
+    borrow: std::marker::PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: `run` and `piece` give access only to the elements they are asked for, and their callers give no two threads the same one.
+// SAFETY: `piece` and `Product::run` give access only to the elements they are asked for, and their callers give no two threads the
+// same one.
 #[allow(unsafe_code)]
-unsafe impl Sync for Product<'_> {}
+unsafe impl Sync for Output<'_> {}
 
-impl<'a> Product<'a> {
-    fn new(target: Target<'a>, mode: Mode, scale: f32, a: View<'a>, b: View<'a>) -> Self {
-        check(&target, &a, &b);
+impl<'a> Output<'a> {
+    fn new(target: Target<'a>, mode: Mode, scale: f32) -> Self {
+        assert!(target.fits(), "a target lies within its slice");
         let (rows, columns) = (target.rows, target.columns);
         let strides = (target.row_stride, target.column_stride);
-        Self { target: target.data.as_mut_ptr(), rows, columns, strides, mode, scale, a, b }
+        let borrow = std::marker::PhantomData;
+        Self { target: target.data.as_mut_ptr(), rows, columns, strides, mode, scale, borrow }
     }
 
     /// Part of a row of a target whose rows lie in one piece.
@@ -281,11 +300,26 @@ impl<'a> Product<'a> {
         // contract above keeps pieces apart.
         unsafe { std::slice::from_raw_parts_mut(self.target.add(row * self.strides.0 + column), columns) }
     }
+}
+
+/// A product whose bounds have been checked.
+struct Product<'a> {
+    output: Output<'a>,
+    a: View<'a>,
+    b: View<'a>,
+}
+
+impl<'a> Product<'a> {
+    fn new(target: Target<'a>, mode: Mode, scale: f32, a: View<'a>, b: View<'a>) -> Self {
+        check(&target, &a, &b);
+        Self { output: Output::new(target, mode, scale), a, b }
+    }
 
     /// Some rows and columns of the target.
     #[allow(unsafe_code)]
     fn run(&self, (row, row_end): (usize, usize), (column, column_end): (usize, usize)) {
-        assert!(row_end <= self.rows && column_end <= self.columns, "a part lies within its product");
+        let Output { target, rows, columns, strides, mode, scale, .. } = self.output;
+        assert!(row_end <= rows && column_end <= columns, "a part lies within its product");
         if row >= row_end || column >= column_end {
             return;
         }
@@ -295,14 +329,14 @@ impl<'a> Product<'a> {
         // by the one above, this part is within the whole. The target is borrowed mutably for 'a, so it overlaps
         // neither input.
         unsafe {
-            let first = self.target.add(row * self.strides.0 + column * self.strides.1);
+            let first = target.add(row * strides.0 + column * strides.1);
             multiply(
                 [row_end - row, column_end - column, a.columns],
-                Place { first, row_stride: self.strides.0, column_stride: self.strides.1 },
-                self.mode == Mode::Add,
+                Place { first, row_stride: strides.0, column_stride: strides.1 },
+                mode == Mode::Add,
                 a.place(row, 0),
                 b.place(0, column),
-                self.scale,
+                scale,
             );
         }
     }

@@ -210,8 +210,15 @@ fn check(name: &str, spec: Attention<'_>) {
 
 #[test]
 fn attention_is_softmax_of_scores_times_values_at_any_size() {
-    let sizes =
-        [(1, 1, 1, 1, 1), (2, 1, 3, 3, 5), (1, 31, 1, 1, 2), (2, 7, 3, 3, 5), (3, 4, 2, 2, 16), (1, 17, 1, 1, 33)];
+    let sizes = [
+        (1, 1, 1, 1, 1),
+        (2, 1, 3, 3, 5),
+        (1, 31, 1, 1, 2),
+        (2, 7, 3, 3, 5),
+        (3, 4, 2, 2, 16),
+        (1, 17, 1, 1, 33),
+        (1, 45, 1, 1, 40),
+    ];
     for sizes in sizes {
         for visibility in BOTH {
             check("plain", spec(sizes, visibility));
@@ -221,7 +228,7 @@ fn attention_is_softmax_of_scores_times_values_at_any_size() {
 
 #[test]
 fn several_query_heads_look_at_one_key_head() {
-    for sizes in [(2, 1, 3, 1, 5), (2, 5, 3, 1, 5), (1, 19, 3, 1, 6), (1, 4, 4, 2, 3)] {
+    for sizes in [(2, 1, 3, 1, 5), (2, 5, 3, 1, 5), (1, 19, 3, 1, 6), (1, 4, 4, 2, 3), (1, 33, 2, 1, 33)] {
         for visibility in BOTH {
             check("grouped", spec(sizes, visibility));
         }
@@ -230,7 +237,13 @@ fn several_query_heads_look_at_one_key_head() {
 
 #[test]
 fn a_window_hides_all_but_the_last_tokens() {
-    for (sizes, window) in [((1, 1, 1, 1, 5), 1), ((1, 19, 1, 1, 5), 1), ((2, 19, 1, 1, 5), 3), ((1, 19, 3, 1, 2), 9)] {
+    for (sizes, window) in [
+        ((1, 1, 1, 1, 5), 1),
+        ((1, 19, 1, 1, 5), 1),
+        ((2, 19, 1, 1, 5), 3),
+        ((1, 19, 3, 1, 2), 9),
+        ((1, 40, 1, 1, 32), 35),
+    ] {
         check("window", spec(sizes, Visibility::Causal { window: Some(window) }));
     }
     let x = tensor(&random(19 * 15, 1), (19, 15));
@@ -251,6 +264,7 @@ fn queries_and_keys_are_turned_by_their_positions() {
         ((2, 5, 3, 1, 6), CAUSAL),
         ((1, 19, 1, 1, 6), Visibility::Bidirectional),
         ((1, 19, 2, 1, 4), Visibility::Causal { window: Some(3) }),
+        ((1, 35, 2, 1, 32), CAUSAL),
     ] {
         let (cosines, sines) = tables(sizes.1 + 3, sizes.4);
         let rotary = Some(Rotary { cosines: &cosines, sines: &sines });
@@ -283,6 +297,7 @@ fn queries_of_other_tokens_look_at_all_keys() {
         (3, (2, 5, 3, 1, 5), true, 0.0),
         (1, (1, 19, 2, 2, 6), false, 0.3),
         (19, (1, 3, 2, 1, 4), false, 0.3),
+        (34, (1, 67, 1, 1, 32), false, 0.0),
         (0, (2, 5, 1, 1, 4), false, 0.0),
         (2, (2, 0, 1, 1, 4), false, 0.0),
         (0, (0, 3, 1, 1, 4), false, 0.0),
@@ -340,21 +355,24 @@ fn dropout_on_probabilities_uses_one_mask_forward_and_backward() {
 #[test]
 fn sequences_of_several_tiles_are_summed_online() {
     let window = Visibility::Causal { window: Some(11) };
-    for (sequence, padding) in [(17, false), (40, true)] {
+    for (sequence, e, padding) in [(17, 8, false), (40, 8, true), (97, 33, false), (100, 64, true)] {
         let real: Vec<bool> = (0..sequence).map(|i| i % 7 != 3 && i > 20).collect();
         for visibility in [CAUSAL, window, Visibility::Bidirectional] {
             let dropout = Some(Dropout { p: 0.2, key: 1 });
-            let sizes = (1, sequence, 1, 1, 8);
+            let sizes = (1, sequence, 1, 1, e);
             let plan = Attention { dropout, real_tokens: padding.then_some(&real), ..spec(sizes, visibility) };
             // Scores that grow along the keys, so that every tile brings a new maximum.
-            let x: Vec<f32> = random(sequence * 24, 4)
-                .iter()
-                .enumerate()
-                .map(|(i, x)| if i % 24 < 16 { x * (1.0 + (i / 24) as f32 / 10.0) } else { *x })
-                .collect();
+            let x: Vec<f32> =
+                random(sequence * 3 * e, 4)
+                    .iter()
+                    .enumerate()
+                    .map(|(i, x)| {
+                        if i % (3 * e) < 2 * e { x * (1.0 + 2.0 * (i / (3 * e)) as f32 / sequence as f32) } else { *x }
+                    })
+                    .collect();
             let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
-            let name = format!("{sequence} keys, {visibility:?}");
-            let input = tensor(&x, (sequence, 24));
+            let name = format!("{sequence} keys of {e}, {visibility:?}");
+            let input = tensor(&x, (sequence, 3 * e));
             let (mut tape, mut gradients) = (GradTape::default(), Gradients::leaky());
             let y = Cpu::attention(&mut tape, Projections::Joined(&input), plan).unwrap();
             super::close(&name, &y.as_vec(), &exact(&[wide], &plan, None), 1e-5);
@@ -364,15 +382,37 @@ fn sequences_of_several_tiles_are_summed_online() {
             // A row whose keys are all hidden is uniform in dfdx's softmax; here it gives no gradient.
             let seen = |i: usize| (0..sequence).any(|j| !hidden(&plan, 0, i, j));
             let reference = composed(&[input.retaped()], &plan, None);
-            let weights: Vec<f32> = super::coefficients(sequence * 8, 0)
+            let weights: Vec<f32> = super::coefficients(sequence * e, 0)
                 .iter()
                 .enumerate()
-                .map(|(k, c)| if seen(k / 8) { *c } else { 0.0 })
+                .map(|(k, c)| if seen(k / e) { *c } else { 0.0 })
                 .collect();
             let weights = tensor(&weights, *reference.shape());
             let by_dfdx = dfdx::tensor_ops::Backward::backward((reference * weights).sum::<(), Axes2<0, 1>>());
             let want: Vec<f64> = by_dfdx.get(&input).as_vec().into_iter().map(f64::from).collect();
             super::close(&format!("{name}: gradient"), &got, &want, 2e-5);
+        }
+    }
+}
+
+#[test]
+fn attention_in_bf16_is_that_in_f32_rounded() {
+    let (sequence, e) = (70, 64);
+    let input = tensor(&random(sequence * 3 * e, 9), (sequence, 3 * e));
+    for visibility in [CAUSAL, Visibility::Causal { window: Some(40) }, Visibility::Bidirectional] {
+        let run = |precision| {
+            let plan = Attention { precision, ..spec((1, sequence, 1, 1, e), visibility) };
+            let (mut tape, mut gradients) = (GradTape::default(), Gradients::leaky());
+            let y = Cpu::attention(&mut tape, Projections::Joined(&input), plan).unwrap();
+            let values = y.as_vec();
+            let loss = super::weighted_sum(&mut tape, &[y]);
+            tape.backward(&loss, 1.0, &mut gradients).unwrap();
+            [values, super::Slot::of(&input).take(&mut gradients).unwrap()]
+        };
+        let (exact, rounded) = (run(Precision::F32), run(Precision::Bf16));
+        for (exact, rounded) in exact.into_iter().zip(rounded) {
+            let exact: Vec<f64> = exact.into_iter().map(f64::from).collect();
+            super::close(&format!("{visibility:?}"), &rounded, &exact, 2e-2);
         }
     }
 }

@@ -36,6 +36,11 @@ fn every_misfit_names_operation_found_and_expected() {
             message(Cpu::linear_joined(t, &x, &[head, linear(&w, Layout::InOut)])),
             "linear_joined: number of inputs of the weight [5, 4] (InOut) is 5, expected 3",
         ),
+        (message(Cpu::linear_joined(t, &x, &[])), "linear_joined: number of maps is 0, expected at least 1"),
+        (
+            message(Cpu::linear_joined(t, &x, &[head, Linear { precision: Precision::Bf16, ..head }])),
+            "linear_joined: precision of a map is Bf16, expected F32, as of the first one",
+        ),
         (
             message(Cpu::linear_activated(t, &x, with_bias, Activation::Gelu)),
             "linear_activated: bias is [1, 6], expected [1, 5]",

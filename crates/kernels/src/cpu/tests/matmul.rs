@@ -122,7 +122,7 @@ fn large(
     let (a, b) = (view(&a, n, i, stored[0]), view(&b, i, o, stored[1]));
     match way {
         Way::Product(mode) => product(target, mode, precision, a, b),
-        Way::Biased => product_finished(target, Finish { bias: Some(&bias), activated: None }, precision, (a, b)),
+        Way::Biased => product_finished(target, Finish { bias: Some(&bias), activated: None }, precision, (a, &[b])),
         Way::Here => product_here(target, Mode::Add, precision, 0.5, (a, b)),
     }
     (y, want)
@@ -168,9 +168,9 @@ fn a_product_is_activated_element_by_element_with_and_without_a_bias() {
             let (a, b, bias) = (random(n * i, 1), random(i * o, 2), random(o, 3));
             let (bias, a, b) = (has_bias.then_some(&bias[..]), View::new(&a, n, i), View::new(&b, i, o));
             let [mut plain, mut before, mut after, mut want] = [(); 4].map(|()| vec![f32::NAN; n * o]);
-            product_finished(Target::new(&mut plain, n, o), Finish { bias, activated: None }, precision, (a, b));
+            product_finished(Target::new(&mut plain, n, o), Finish { bias, activated: None }, precision, (a, &[b]));
             let activated = Some((Activation::Gelu, &mut after[..]));
-            product_finished(Target::new(&mut before, n, o), Finish { bias, activated }, precision, (a, b));
+            product_finished(Target::new(&mut before, n, o), Finish { bias, activated }, precision, (a, &[b]));
             activation::forward(Activation::Gelu, &plain, &mut want);
             assert_eq!((before, after), (plain, want), "{n} × {i} × {o}, {precision:?}, bias: {has_bias}");
         }

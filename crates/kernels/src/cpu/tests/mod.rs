@@ -7,6 +7,7 @@ mod activation;
 mod adamw;
 mod attention;
 mod attention_errors;
+mod backward;
 mod cached;
 mod distillation;
 mod elementwise;

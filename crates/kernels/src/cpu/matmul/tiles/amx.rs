@@ -92,27 +92,33 @@ macro_rules! stores_of_sums {
     };
 }
 
+/// How many lines are asked for in a step, for each plane: as many as the next round has for each step of this one, in a block of
+/// 16 × 8 strips.
+pub(super) const LINES_AHEAD: usize = 6;
+
 /// A loop over the steps of 32 along the inner axis, between sums that are loaded (or set to zero) and stored.
 macro_rules! walk {
-    ($count:expr, $a:expr, $b:expr, $sums:expr, $from:expr, $bytes:literal, $body:expr) => {
+    ($count:expr, $a:expr, $b:expr, $sums:expr, $ahead:expr, $from:expr, ($bytes:literal, $ahead_bytes:literal), $body:expr) => {
         match $from {
-            Sums::Begin => walk!(@ $count, $a, $b, $sums, "tilezero tmm0\n tilezero tmm1\n tilezero tmm2\n tilezero tmm3", $bytes, $body),
-            Sums::Continue => walk!(@ $count, $a, $b, $sums, loads_of_sums!(), $bytes, $body),
+            Sums::Begin => walk!(@ $count, $a, $b, $sums, $ahead, "tilezero tmm0\n tilezero tmm1\n tilezero tmm2\n tilezero tmm3", $bytes, $ahead_bytes, $body),
+            Sums::Continue => walk!(@ $count, $a, $b, $sums, $ahead, loads_of_sums!(), $bytes, $ahead_bytes, $body),
         }
     };
-    (@ $count:expr, $a:expr, $b:expr, $sums:expr, $start:expr, $bytes:literal, $body:expr) => {
+    (@ $count:expr, $a:expr, $b:expr, $sums:expr, $ahead:expr, $start:expr, $bytes:literal, $ahead_bytes:literal, $body:expr) => {
         asm!(
             $start,
             "2:",
             $body,
             concat!("add {a}, ", $bytes),
             concat!("add {b}, ", $bytes),
+            concat!("add {ahead}, ", $ahead_bytes),
             "dec {count}",
             "jnz 2b",
             stores_of_sums!(),
             a = inout(reg) $a => _,
             b = inout(reg) $b => _,
             sums = in(reg) $sums,
+            ahead = inout(reg) $ahead => _,
             count = inout(reg) $count => _,
             row = in(reg) 64_usize,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
@@ -128,14 +134,24 @@ macro_rules! walk {
 /// With one plane the numbers are in bf16. With three, x = x₁ + x₂ + x₃ holds all 24 bits of an f32, and of the nine products the six
 /// that matter are summed: a₁b₁ + a₁b₂ + a₂b₁ + a₂b₂ + a₁b₃ + a₃b₁. What is left out is below 2⁻²⁵ of |a||b|, half of what rounding
 /// the product to an f32 takes.
-pub(super) fn multiply<const P: usize>(_: &Tiles, a: &[Line], b: &[Line], sums: &mut [Line], from: Sums) {
+///
+/// On the way the second cache is asked for what lies `ahead`, [`LINES_AHEAD`] lines for each step and plane: asked for all at once, the
+/// lines would be in the way of those that are loaded; not asked for, half of a product would be waiting for them.
+pub(super) fn multiply<const P: usize>(
+    _: &Tiles,
+    (a, b): (&[Line], &[Line]),
+    sums: &mut [Line],
+    from: Sums,
+    ahead: *const Line,
+) {
     let lines = 2 * LINES * P;
     let count = a.len() / lines;
     assert!(a.len() == b.len() && a.len() == count * lines && count > 0, "two strips over the same steps");
     assert!(sums.len() == BLOCK && (P == 1 || P == 3), "a block of sums");
     let (a, b, sums) = (a.as_ptr(), b.as_ptr(), sums.as_mut_ptr());
     // SAFETY: `Tiles` shows that this thread's tiles are configured. By the asserts, `count` steps of `lines` lines of 64 bytes
-    // are in both strips, and four tiles of 16 lines in the sums; nothing else is read or written.
+    // are in both strips, and four tiles of 16 lines in the sums; nothing else is read or written. What is asked for ahead may lie
+    // anywhere.
     unsafe {
         if P == 1 {
             walk!(
@@ -143,15 +159,22 @@ pub(super) fn multiply<const P: usize>(_: &Tiles, a: &[Line], b: &[Line], sums: 
                 a,
                 b,
                 sums,
+                ahead,
                 from,
-                2048,
+                (2048, 384),
                 "tileloadd tmm4, [{a} + {row}*1]
                  tileloadd tmm6, [{b} + {row}*1]
                  tileloadd tmm5, [{a} + {row}*1 + 1024]
                  tileloadd tmm7, [{b} + {row}*1 + 1024]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 0]
+                 prefetcht1 [{ahead} + 64]
                  tdpbf16ps tmm2, tmm5, tmm6
+                 prefetcht1 [{ahead} + 128]
+                 prefetcht1 [{ahead} + 192]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 256]
+                 prefetcht1 [{ahead} + 320]
                  tdpbf16ps tmm3, tmm5, tmm7"
             );
         } else {
@@ -160,39 +183,58 @@ pub(super) fn multiply<const P: usize>(_: &Tiles, a: &[Line], b: &[Line], sums: 
                 a,
                 b,
                 sums,
+                ahead,
                 from,
-                6144,
+                (6144, 1152),
                 // a₁ with b₃, b₁, b₂
                 "tileloadd tmm4, [{a} + {row}*1]
                  tileloadd tmm6, [{b} + {row}*1 + 4096]
                  tileloadd tmm5, [{a} + {row}*1 + 1024]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 0]
                  tileloadd tmm7, [{b} + {row}*1 + 5120]
                  tdpbf16ps tmm2, tmm5, tmm6
+                 prefetcht1 [{ahead} + 64]
                  tileloadd tmm6, [{b} + {row}*1]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 128]
                  tdpbf16ps tmm3, tmm5, tmm7
+                 prefetcht1 [{ahead} + 192]
                  tileloadd tmm7, [{b} + {row}*1 + 1024]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 256]
                  tdpbf16ps tmm2, tmm5, tmm6
+                 prefetcht1 [{ahead} + 320]
                  tileloadd tmm6, [{b} + {row}*1 + 2048]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 384]
                  tdpbf16ps tmm3, tmm5, tmm7
+                 prefetcht1 [{ahead} + 448]
                  tileloadd tmm7, [{b} + {row}*1 + 3072]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 512]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 576]
                  tileloadd tmm4, [{a} + {row}*1 + 2048]
                  tdpbf16ps tmm2, tmm5, tmm6
+                 prefetcht1 [{ahead} + 640]
                  tdpbf16ps tmm3, tmm5, tmm7
+                 prefetcht1 [{ahead} + 704]
                  tileloadd tmm5, [{a} + {row}*1 + 3072]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 768]
                  tdpbf16ps tmm2, tmm5, tmm6
+                 prefetcht1 [{ahead} + 832]
                  tileloadd tmm6, [{b} + {row}*1]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 896]
                  tdpbf16ps tmm3, tmm5, tmm7
+                 prefetcht1 [{ahead} + 960]
                  tileloadd tmm7, [{b} + {row}*1 + 1024]
                  tdpbf16ps tmm0, tmm4, tmm6
+                 prefetcht1 [{ahead} + 1024]
                  tdpbf16ps tmm1, tmm4, tmm7
+                 prefetcht1 [{ahead} + 1088]
                  tileloadd tmm4, [{a} + {row}*1 + 4096]
                  tdpbf16ps tmm2, tmm5, tmm6
                  tdpbf16ps tmm3, tmm5, tmm7

@@ -9,19 +9,27 @@
 
 mod amx;
 mod avx512;
+mod backward;
+mod once;
 mod pack;
+mod parts;
+mod rows;
 
 pub(in crate::cpu) use amx::has_unit;
+pub(super) use backward::{backward, fits_backward};
+pub(super) use rows::Packs;
 
 use super::super::activation;
 use super::super::gradient::Mode;
 use super::super::level::{Level, level};
-use super::{Finish, Product, Target, View};
+use super::{Finish, Output, Target, View, check, few_rows};
 use crate::{Activation, Precision};
 use amx::Tiles;
 use pack::{LINES, Line, Packed, STEP, STRIP, Side};
+use parts::{Along, Parts};
 use rayon::prelude::*;
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 /// Whether a block of sums begins at zero or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +96,14 @@ pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: P
     lie_well && pays && level() >= needed
 }
 
+/// As [`fits`], for a product over all threads with a right matrix in parts side by side.
+pub(super) fn fits_finished(target: &Target<'_>, a: &View<'_>, b: &[View<'_>], precision: Precision) -> bool {
+    let Some((last, others)) = b.split_last() else { return false };
+    let all = View { columns: target.columns, ..*last };
+    let cut_well = others.iter().all(|b| pack::is_in_pieces(b) && b.columns.is_multiple_of(STRIP));
+    cut_well && !few_rows::fits(target, a, &all) && fits(target, a, &all, precision, Spread::Threads)
+}
+
 /// `target = scale · a b` or `target += scale · a b` for views that [`fits`] has accepted.
 pub(super) fn product(
     target: Target<'_>,
@@ -101,109 +117,183 @@ pub(super) fn product(
         // Rows of the target's transpose lie in one piece.
         return product(target.t_if(true), mode, scale, (b.t(), a.t()), precision, spread);
     }
-    compute(&Product::new(target, mode, scale, a, b), None, None, precision, spread);
+    check(&target, &a, &b);
+    let whole = Whole { output: Output::new(target, mode, scale), a, b: b.t().into(), bias: None, activated: None };
+    whole.compute(precision, spread);
 }
 
-/// `target = a b` with what is made of it, over all threads, for views that [`fits`] has accepted and a target as
+/// `target = a [b₁ b₂ …]` with what is made of it, over all threads, for views that [`fits_finished`] has accepted and a target as
 /// [`super::product_finished`] wants it.
-pub(super) fn finished(target: Target<'_>, finish: Finish<'_>, (a, b): (View<'_>, View<'_>), precision: Precision) {
+pub(super) fn finished(
+    target: Target<'_>,
+    Finish { bias, activated }: Finish<'_>,
+    (a, b): (View<'_>, &[View<'_>]),
+    precision: Precision,
+) {
     let (rows, columns) = (target.rows, target.columns);
+    assert!(a.rows == rows && a.fits(), "a view lies within its slice");
+    assert!(b.iter().all(|b| b.rows == a.columns && b.fits()), "views lie within their slices");
     let of_activation = |(kind, y)| {
         let activated = Target { data: y, rows, columns, row_stride: columns, column_stride: 1 };
-        (kind, Product::new(activated, Mode::Set, 1.0, a, b))
+        (kind, Output::new(activated, Mode::Set, 1.0))
     };
-    let activated = finish.activated.map(of_activation);
-    let product = Product::new(target, Mode::Set, 1.0, a, b);
-    compute(&product, finish.bias, activated.as_ref(), precision, Spread::Threads);
+    let activated = activated.map(of_activation);
+    let b = Parts::new(b.iter().map(|b| b.t()).collect(), Along::Outer);
+    Whole { output: Output::new(target, Mode::Set, 1.0), a, b, bias, activated }.compute(precision, Spread::Threads);
 }
 
-/// A function and, as a product of the same sides, where its results go.
-type Activated<'a> = (Activation, Product<'a>);
+/// A function, and where its results go.
+type Activated<'a> = (Activation, Output<'a>);
 
-fn compute(
-    product: &Product<'_>,
-    bias: Option<&[f32]>,
-    activated: Option<&Activated<'_>>,
-    precision: Precision,
-    spread: Spread,
-) {
-    match precision {
-        Precision::F32 => slabs::<3>(product, bias, activated, spread),
-        Precision::Bf16 => slabs::<1>(product, bias, activated, spread),
+/// All of a product.
+struct Whole<'a> {
+    output: Output<'a>,
+    a: View<'a>,
+    /// The transpose of b.
+    b: Parts<'a>,
+    /// What is added to each row of the target.
+    bias: Option<&'a [f32]>,
+    /// What is made of each row.
+    activated: Option<Activated<'a>>,
+}
+
+impl Whole<'_> {
+    fn compute(&self, precision: Precision, spread: Spread) {
+        match precision {
+            Precision::F32 => self.by_slabs::<3>(spread),
+            Precision::Bf16 => self.by_slabs::<1>(spread),
+        }
     }
-}
 
-fn slabs<const P: usize>(
-    product: &Product<'_>,
-    bias: Option<&[f32]>,
-    activated: Option<&Activated<'_>>,
-    spread: Spread,
-) {
-    let (inner, slab) = (product.a.columns, inner_slab(P));
-    for column in (0..product.columns).step_by(SLAB) {
-        let columns = SLAB.min(product.columns - column);
-        for first in (0..inner).step_by(slab) {
-            let is_last = inner - first <= slab;
-            let inner = slab.min(inner - first);
-            let right = product.b.t().row_range(column, columns).t().row_range(first, inner);
-            let right = Packed::of::<P>(right.t(), Side::Right, steps_at_once(P), spread);
-            for row in (0..product.rows).step_by(SLAB) {
-                let rows = SLAB.min(product.rows - row);
-                let left = product.a.row_range(row, rows).t().row_range(first, inner).t();
-                let left = Packed::of::<P>(left, Side::Left, steps_at_once(P), spread);
-                let (mode, bias) = if first > 0 { (Mode::Add, None) } else { (product.mode, bias) };
-                let (at, size, steps) = ((row, column), (rows, columns), inner.div_ceil(STEP));
-                let activated = activated.filter(|_| is_last);
-                Slab { product, bias, activated, at, size, steps, mode, spread, is_last }.compute::<P>(&left, &right);
+    fn by_slabs<const P: usize>(&self, spread: Spread) {
+        let (&Output { rows, columns, mode, .. }, inner) = (&self.output, self.a.columns);
+        for column in cuts(columns, SLAB) {
+            for step in cuts(inner, inner_slab(P)) {
+                let right = self.b.range((column.start, column.len()), (step.start, step.len()));
+                let right = Packed::of::<P>(&right, Side::Right, steps_at_once(P), spread);
+                for row in cuts(rows, SLAB) {
+                    let left = self.a.row_range(row.start, row.len()).column_range(step.start, step.len());
+                    let left = Packed::of::<P>(&left.into(), Side::Left, steps_at_once(P), spread);
+                    let (is_first, is_last) = (step.start == 0, step.end == inner);
+                    let slab = Slab {
+                        output: &self.output,
+                        bias: self.bias.filter(|_| is_first),
+                        activated: self.activated.as_ref().filter(|_| is_last),
+                        at: (row.start, column.start),
+                        size: (row.len(), column.len()),
+                        mode: if is_first { mode } else { Mode::Add },
+                        spread,
+                        is_last,
+                    };
+                    slab.compute::<P>(Strips::of(&left), Strips::of(&right));
+                }
             }
         }
     }
 }
 
+/// `0..length` in pieces.
+fn cuts(length: usize, piece: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..length).step_by(piece).map(move |begin| begin..length.min(begin + piece))
+}
+
 /// A part of the target, and a part of the inner axis.
 struct Slab<'a> {
-    product: &'a Product<'a>,
+    output: &'a Output<'a>,
     /// What is added to each row of the target.
     bias: Option<&'a [f32]>,
     /// What is made of each row when all of it has been summed.
     activated: Option<&'a Activated<'a>>,
     at: (usize, usize),
     size: (usize, usize),
-    steps: usize,
     mode: Mode,
     spread: Spread,
     /// Whether nothing is added to the target after this.
     is_last: bool,
 }
 
+/// A packed matrix from one of its strips on, and some of its steps.
+#[derive(Clone, Copy)]
+struct Strips<'a> {
+    packed: &'a Packed,
+    strip: usize,
+    /// The first one begins a round.
+    step: usize,
+    steps: usize,
+}
+
+impl<'a> Strips<'a> {
+    fn of(packed: &'a Packed) -> Self {
+        Self { packed, strip: 0, step: 0, steps: packed.steps() }
+    }
+
+    fn from_strip(packed: &'a Packed, strip: usize) -> Self {
+        Self { strip, ..Self::of(packed) }
+    }
+
+    /// Of strip i the lines of the round that begins with step `first`.
+    fn round(&self, i: usize, first: usize) -> &'a [Line] {
+        self.packed.round(self.strip + i, self.step + first, self.steps - first)
+    }
+
+    /// Of these strips the lines of that round, with those that are not used; they follow each other.
+    fn rounds(&self, range: &Range<usize>, first: usize) -> &'a [Line] {
+        self.packed.rounds(self.strip + range.start..self.strip + range.end, self.step + first)
+    }
+}
+
 impl Slab<'_> {
-    fn compute<const P: usize>(&self, left: &Packed, right: &Packed) {
+    fn compute<const P: usize>(&self, left: Strips<'_>, right: Strips<'_>) {
         let strips = (self.size.0.div_ceil(STRIP), self.size.1.div_ceil(STRIP));
         let threads = if self.spread == Spread::Threads { rayon::current_num_threads() } else { 1 };
         let (rows, columns) = block(strips, threads);
         let (down, across) = (strips.0.div_ceil(rows), strips.1.div_ceil(columns));
-        self.spread.each(down * across, |task| {
+        let block_of = |task: usize| {
             let (i, j) = (task % down * rows, task / down * columns);
-            let (i_end, j_end) = ((i + rows).min(strips.0), (j + columns).min(strips.1));
-            self.block::<P>(left, right, (i, i_end), (j, j_end));
+            (i..(i + rows).min(strips.0), j..(j + columns).min(strips.1))
+        };
+        self.spread.each(down * across, |task| {
+            // Threads take runs of blocks: the next one is most often this one's.
+            let next = (self.spread == Spread::Threads && task + 1 < down * across).then(|| block_of(task + 1));
+            self.block::<P>(left, right, block_of(task), next);
         });
     }
 
-    /// The strips from .0 on up to .1.
+    /// The strips of a block, and of the one that may come next.
     #[allow(unsafe_code)]
-    fn block<const P: usize>(&self, left: &Packed, right: &Packed, i: (usize, usize), j: (usize, usize)) {
+    fn block<const P: usize>(
+        &self,
+        left: Strips<'_>,
+        right: Strips<'_>,
+        (i, j): (Range<usize>, Range<usize>),
+        next: Option<(Range<usize>, Range<usize>)>,
+    ) {
         let tiles = Tiles::configure();
-        let down = i.1 - i.0;
-        let mut sums = pack::unwritten(down * (j.1 - j.0) * BLOCK);
-        for first in (0..self.steps).step_by(steps_at_once(P)) {
+        let (down, steps, at_once) = (i.len(), left.steps, left.packed.at_once());
+        assert!(right.steps == steps && right.packed.at_once() == at_once, "both sides go in the same rounds");
+        let mut sums = pack::unwritten(down * j.len() * BLOCK);
+        for first in (0..steps).step_by(at_once) {
             let from = if first == 0 { Sums::Begin } else { Sums::Continue };
-            for column in j.0..j.1 {
-                let b = right.round::<P>(column, first);
-                for row in i.0..i.1 {
-                    let sums = &mut sums[((column - j.0) * down + row - i.0) * BLOCK..][..BLOCK];
-                    let a = left.round::<P>(row, first);
+            let following = first + at_once;
+            let mut ahead = match &next {
+                _ if following < steps => Ahead::of(left, right, (&i, &j), following),
+                Some(next) => {
+                    // The strips that both blocks have are near.
+                    let j = if next.1 == j { 0..0 } else { next.1.clone() };
+                    Ahead::of(left, right, (&next.0, &j), 0)
+                }
+                None => Ahead::default(),
+            };
+            for column in j.clone() {
+                let b = right.round(column, first);
+                for row in i.clone() {
+                    let sums = &mut sums[((column - j.start) * down + row - i.start) * BLOCK..][..BLOCK];
+                    let a = left.round(row, first);
                     match &tiles {
-                        Some(tiles) => amx::multiply::<P>(tiles, a, b, sums, from),
+                        Some(tiles) => {
+                            let ahead = ahead.take(b.len() / (2 * LINES) * amx::LINES_AHEAD).unwrap_or(a).as_ptr();
+                            amx::multiply::<P>(tiles, (a, b), sums, from, ahead);
+                        }
                         None => {
                             assert!(P == 1, "`fits` asks for the unit where there are three planes");
                             // SAFETY: `fits` has found the instructions.
@@ -214,9 +304,9 @@ impl Slab<'_> {
             }
         }
         drop(tiles);
-        for row in i.0..i.1 {
+        for row in i.clone() {
             for line in 0..STRIP.min(self.size.0 - row * STRIP) {
-                self.write((row * STRIP + line, j.0 * STRIP), &sums[(row - i.0) * BLOCK..], down, line);
+                self.write((row * STRIP + line, j.start * STRIP), &sums[(row - i.start) * BLOCK..], down, line);
             }
         }
         if self.spread == Spread::Threads {
@@ -231,13 +321,13 @@ impl Slab<'_> {
     fn write(&self, (row, column): (usize, usize), sums: &[Line], stride: usize, line: usize) {
         let columns = (sums.len().div_ceil(stride * BLOCK) * STRIP).min(self.size.1 - column);
         let column = self.at.1 + column;
-        let target = self.product.piece(self.at.0 + row, column, columns);
+        let target = self.output.piece(self.at.0 + row, column, columns);
         let activated = self.activated.map(|(kind, y)| (kind, y.piece(self.at.0 + row, column, columns)));
         let bias = self.bias.map(|bias| &bias[column..column + columns]);
         // What all threads write is read by an operation that comes after the whole product, when it has left their caches.
         let past_caches = self.is_last && self.mode == Mode::Set && self.spread == Spread::Threads;
         let line = line / LINES * 2 * LINES + line % LINES;
-        let row = Row { sums, stride, line, bias, mode: self.mode, scale: self.product.scale };
+        let row = Row { sums, stride, line, bias, mode: self.mode, scale: self.output.scale };
         let Some((kind, activated)) = activated else {
             // SAFETY: `fits` has found AVX-512.
             return unsafe { row.write(target, past_caches) };
@@ -255,6 +345,28 @@ impl Slab<'_> {
             copy_past_caches(target, before);
             copy_past_caches(activated, after);
         }
+    }
+}
+
+/// The lines of both sides that come after those that are multiplied now.
+#[derive(Default)]
+struct Ahead<'a> {
+    left: &'a [Line],
+    right: &'a [Line],
+}
+
+impl<'a> Ahead<'a> {
+    /// Of the strips of a block, the round that begins with step `first`.
+    fn of(left: Strips<'a>, right: Strips<'a>, (i, j): (&Range<usize>, &Range<usize>), first: usize) -> Self {
+        Self { left: left.rounds(i, first), right: right.rounds(j, first) }
+    }
+
+    /// The next `count` of them, or those that are left of one side.
+    fn take(&mut self, count: usize) -> Option<&'a [Line]> {
+        let side = if self.left.is_empty() { &mut self.right } else { &mut self.left };
+        let (taken, rest) = side.split_at(count.min(side.len()));
+        *side = rest;
+        (!taken.is_empty()).then_some(taken)
     }
 }
 
@@ -277,6 +389,9 @@ fn block(strips: (usize, usize), threads: usize) -> (usize, usize) {
     let wanted = if threads > 1 { 3 * threads } else { 1 };
     let (mut rows, mut columns) = (ROWS.min(strips.0), COLUMNS.min(strips.1));
     while strips.0.div_ceil(rows) * strips.1.div_ceil(columns) < wanted && (rows > 4 || columns > 4) {
+        if rows >= columns { rows = rows.div_ceil(2) } else { columns = columns.div_ceil(2) }
+    }
+    while strips.0.div_ceil(rows) * strips.1.div_ceil(columns) < threads && (rows > 1 || columns > 1) {
         if rows >= columns { rows = rows.div_ceil(2) } else { columns = columns.div_ceil(2) }
     }
     (rows, columns)

@@ -10,8 +10,10 @@
 use super::super::super::simd::ask_for;
 use super::super::View;
 use super::Spread;
+use super::parts::Parts;
 use rayon::prelude::*;
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 /// One row of a tile: 32 numbers in bf16, or 16 in f32.
 #[derive(Clone, Copy)]
@@ -54,28 +56,34 @@ pub(super) struct Packed {
     steps: usize,
     /// Steps of a round; the last one may have fewer, and the rest of its lines is not used.
     at_once: usize,
+    planes: usize,
 }
 
 impl Packed {
+    pub(super) fn unwritten(strips: usize, steps: usize, at_once: usize, planes: usize) -> Self {
+        let lines = unwritten(steps.div_ceil(at_once) * strips * at_once * planes * 2 * LINES);
+        Self { lines, strips, steps, at_once, planes }
+    }
+
     /// All strips of a matrix `[outer, inner]`: the left one as it is, the right one's transpose. P planes of bf16.
     ///
     /// Numbers must lie in one piece along one of the axes, as [`is_in_pieces`] says.
-    pub(super) fn of<const P: usize>(matrix: View<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
-        let (strips, steps) = (matrix.rows.div_ceil(STRIP), matrix.columns.div_ceil(STEP));
+    pub(super) fn of<const P: usize>(matrix: &Parts<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
+        let (strips, steps) = (matrix.rows().div_ceil(STRIP), matrix.columns().div_ceil(STEP));
         let round = at_once * P * 2 * LINES;
-        let mut lines = unwritten(steps.div_ceil(at_once) * strips * round);
+        let mut packed = Self::unwritten(strips, steps, at_once, P);
         let group = match spread {
             Spread::Threads => {
                 (strips * steps.div_ceil(at_once)).div_ceil(3 * rayon::current_num_threads()).clamp(GROUP.min(4), GROUP)
             }
             Spread::Here => GROUP,
         };
-        let rounds = (0..).step_by(at_once).zip(lines.chunks_mut((strips * round).max(1)));
+        let rounds = (0..).step_by(at_once).zip(packed.lines.chunks_mut((strips * round).max(1)));
         let groups = rounds.flat_map(|(step, lines)| {
             (0..).step_by(group).zip(lines.chunks_mut(group * round)).map(move |(strip, lines)| ((strip, step), lines))
         });
         let pack = |(first, lines): ((usize, usize), &mut [Line])| {
-            let part = Part { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
+            let part = Group { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
             // SAFETY: `fits` lets nothing come this way where the level is below AVX-512 with bf16.
             unsafe { part.pack::<P>(lines, round) };
         };
@@ -83,15 +91,74 @@ impl Packed {
             Spread::Threads => groups.collect::<Vec<_>>().into_par_iter().for_each(pack),
             Spread::Here => groups.for_each(pack),
         }
-        Self { lines, strips, steps, at_once }
+        packed
     }
 
-    /// Of strip i the lines of the round that begins with step `first`.
-    pub(super) fn round<const P: usize>(&self, i: usize, first: usize) -> &[Line] {
-        let step = P * 2 * LINES;
-        let begin = (first * self.strips + i * self.at_once) * step;
-        &self.lines[begin..begin + self.at_once.min(self.steps - first) * step]
+    /// All of it, to be written.
+    pub(super) fn cells(&mut self) -> Cells<'_> {
+        let Self { strips, steps, at_once, planes, .. } = *self;
+        let (first, length, borrow) = (self.lines.as_mut_ptr(), self.lines.len(), std::marker::PhantomData);
+        Cells { first, length, strips, steps, at_once, planes, borrow }
     }
+
+    /// Steps of each strip.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Steps of a round.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// Of strip i the lines of the round that begins with step `first`, for at most `steps`.
+    pub(super) fn round(&self, i: usize, first: usize, steps: usize) -> &[Line] {
+        assert!(
+            first.is_multiple_of(self.at_once) && first + steps <= self.steps,
+            "a round begins where one was packed"
+        );
+        let begin = cell((self.strips, self.at_once, self.planes), (i, first)).start;
+        &self.lines[begin..begin + self.at_once.min(steps) * self.planes * 2 * LINES]
+    }
+
+    /// The lines of that round of all strips in `range`, with those that are not used; they follow each other.
+    pub(super) fn rounds(&self, range: Range<usize>, first: usize) -> &[Line] {
+        let begin = cell((self.strips, self.at_once, self.planes), (range.start, first)).start;
+        &self.lines[begin..begin + range.len() * self.at_once * self.planes * 2 * LINES]
+    }
+}
+
+/// The cells of a packed matrix, for tasks that write different ones at once.
+pub(super) struct Cells<'a> {
+    first: *mut Line,
+    length: usize,
+    strips: usize,
+    steps: usize,
+    at_once: usize,
+    planes: usize,
+    borrow: std::marker::PhantomData<&'a mut [Line]>,
+}
+
+// SAFETY: it stands for an exclusive borrow of lines; `get` says who may have which.
+unsafe impl Sync for Cells<'_> {}
+
+impl Cells<'_> {
+    /// # Safety
+    /// No other thread has this cell at the same time.
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn get(&self, strip: usize, step: usize) -> &mut [Line] {
+        let cell = cell((self.strips, self.at_once, self.planes), (strip, step));
+        assert!(strip < self.strips && step < self.steps && cell.end <= self.length, "a cell is in its matrix");
+        // SAFETY: within the lines by the assert, which are borrowed for 'a, and by this function's contract no one else's.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(cell.start), cell.len()) }
+    }
+}
+
+/// The lines of one step of one strip.
+fn cell((strips, at_once, planes): (usize, usize, usize), (strip, step): (usize, usize)) -> Range<usize> {
+    let (first, lines) = (step / at_once * at_once, planes * 2 * LINES);
+    let begin = (first * strips + strip * at_once + step - first) * lines;
+    begin..begin + lines
 }
 
 /// Whether one of the axes has its numbers side by side.
@@ -102,7 +169,7 @@ pub(super) fn is_in_pieces(matrix: &View<'_>) -> bool {
 /// Numbers of `data` from `start` on, `count` of at most 16; the others are zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(data: &[f32], start: usize, count: usize) -> __m512 {
+pub(super) fn load(data: &[f32], start: usize, count: usize) -> __m512 {
     if count == 0 {
         return _mm512_setzero_ps();
     }
@@ -130,8 +197,8 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
 }
 
 /// Some strips of a matrix, and the steps of one round.
-struct Part<'a> {
-    matrix: View<'a>,
+struct Group<'a> {
+    matrix: &'a Parts<'a>,
     side: Side,
     /// Strip and step.
     first: (usize, usize),
@@ -139,28 +206,29 @@ struct Part<'a> {
     steps: usize,
 }
 
-impl Part<'_> {
+impl Group<'_> {
     /// Each strip in `round` of the lines.
     ///
     /// Goes through the matrix as it lies in memory, and asks for what comes after next while it packs: most of it has left the
     /// caches, and a wait for each line of it takes longer than all else.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     fn pack<const P: usize>(&self, lines: &mut [Line], round: usize) {
-        let place = |i: usize| match self.matrix.column_stride {
-            1 => (i / self.steps, i % self.steps),
-            _ => (i % self.strips, i / self.strips),
+        let by_rows = self.matrix.lies_by_rows();
+        let place = |i: usize| match by_rows {
+            true => (i / self.steps, i % self.steps),
+            false => (i % self.strips, i / self.strips),
         };
-        let start = |i: usize| {
+        let locate = |i: usize| {
             let (strip, step) = place(i);
-            let (row, column) = ((self.first.0 + strip) * STRIP, (self.first.1 + step) * STEP);
-            (row, column, row * self.matrix.row_stride + column * self.matrix.column_stride)
+            self.matrix.locate(((self.first.0 + strip) * STRIP, (self.first.1 + step) * STEP))
         };
         let count = self.strips * self.steps;
         for i in 0..count {
-            let ((strip, step), (row, column, here)) = (place(i), start(i));
+            let ((strip, step), (view, here)) = (place(i), locate(i));
             let lines = &mut lines[strip * round + step * P * 2 * LINES..][..P * 2 * LINES];
-            let ahead = start((i + 2).min(count - 1)).2.wrapping_sub(here);
-            pack_step::<P>(self.matrix, (row, column), self.side, lines, ahead);
+            let (next, there) = locate((i + 2).min(count - 1));
+            let ahead = if std::ptr::eq(view, next) { view.index(there).wrapping_sub(view.index(here)) } else { 0 };
+            pack_step::<P>(*view, here, self.side, lines, ahead);
         }
     }
 }
@@ -168,7 +236,7 @@ impl Part<'_> {
 /// One step of one strip, from (row, column) on. What lies `ahead` numbers further is asked for.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-fn pack_step<const P: usize>(
+pub(super) fn pack_step<const P: usize>(
     matrix: View<'_>,
     (row, column): (usize, usize),
     side: Side,
