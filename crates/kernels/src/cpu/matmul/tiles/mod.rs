@@ -50,9 +50,10 @@ const fn inner_slab(planes: usize) -> usize {
 /// Rows and columns of a block, in strips: its sums and one round of its left strips fit the second cache.
 const ROWS: usize = if cfg!(test) { 2 } else { 16 };
 const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
-/// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile.
+/// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile, and in the second one there
+/// is room for the sums, the strips of this round, and those of the next one that are asked for.
 const fn steps_at_once(planes: usize) -> usize {
-    if cfg!(test) { 1 } else { 12 / planes }
+    if cfg!(test) { 1 } else { 8 / planes }
 }
 
 /// Rows times columns over rows plus columns from which on packing pays: over all threads, and within a task, where all of it is in a
@@ -394,7 +395,9 @@ fn block(strips: (usize, usize), threads: usize) -> (usize, usize) {
     while strips.0.div_ceil(rows) * strips.1.div_ceil(columns) < threads && (rows > 1 || columns > 1) {
         if rows >= columns { rows = rows.div_ceil(2) } else { columns = columns.div_ceil(2) }
     }
-    (rows, columns)
+    // Blocks of about the same size: one of a few strips would load the other side's for little.
+    let even = |strips: usize, most: usize| strips.div_ceil(strips.div_ceil(most));
+    (even(strips.0, rows), even(strips.1, columns))
 }
 
 /// A row of a block of sums, and what becomes of it.
