@@ -384,7 +384,7 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
 
     /// Several linear maps of one input, their outputs side by side. x `[N, I]` → `[N, O₁ + O₂ + …]`.
     ///
-    /// BERT's query, key and value in one output that [`Kernels::attention`] reads. All maps are of one precision.
+    /// BERT's query, key and value in one output that [`Kernels::attention`] reads. At least one map; all are of one precision.
     fn linear_joined<T: Tape<f32, Self>>(
         tape: &mut T,
         x: &Matrix<Self>,

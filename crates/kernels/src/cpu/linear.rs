@@ -5,7 +5,7 @@
 use super::activation;
 use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::matmul::backward::{Backward, Map, as_in_out};
+use super::matmul::backward::{Backward, Map, OfOutputs, as_in_out};
 use super::matmul::{Finish, Target, View, product_finished};
 use super::parallel;
 use super::simd::vectorised;
@@ -108,20 +108,18 @@ impl Input {
         Ok(Self { x: Kept::of(op, "input", x)?, slot: Slot::of(x), tokens, inputs })
     }
 
-    /// Adds to the gradients of each W and b, and of x, for maps of the same precision. `dy` is `[N, ΣO]`.
+    /// Adds to the gradients of each W and b, and of x, for maps of the same precision.
     fn backward(
         &self,
         gradients: &mut Gradients<f32, Cpu>,
         records: &[Record],
-        dy: &[f32],
-        activated: Option<(Activation, &[f32])>,
+        dy: OfOutputs<'_>,
     ) -> std::result::Result<(), CpuError> {
         let mut lent =
             records.iter().map(|record| record.lend(gradients)).collect::<std::result::Result<Vec<_>, _>>()?;
         let mut dx = self.slot.lend(gradients)?;
         Backward {
             dy,
-            activated,
             x: self.x.data(),
             tokens: self.tokens,
             inputs: self.inputs,
@@ -209,7 +207,7 @@ pub(super) fn joined<T: Tape<f32, Cpu>>(
         let (input, y_slot) = (Input::of(op, x)?, Slot::output(&y));
         tape.add_backward_op(move |gradients| {
             let dy = y_slot.take_shared(gradients)?;
-            input.backward(gradients, &records, &dy, None)
+            input.backward(gradients, &records, OfOutputs::Linear(&dy))
         });
     }
     Ok(y)
@@ -262,8 +260,8 @@ pub(super) fn linear_activated<T: Tape<f32, Cpu>>(
         let record = Record::of(OP, &map, outputs)?;
         let (input, y_slot) = (Input::of(OP, x)?, Slot::output(&y));
         tape.add_backward_op(move |gradients| {
-            let dy = y_slot.take_shared(gradients)?;
-            input.backward(gradients, &[record], &dy, Some((kind, &before)))
+            let mut dy = y_slot.take(gradients)?;
+            input.backward(gradients, &[record], OfOutputs::Activated(&mut dy, kind, &before))
         });
     }
     Ok(y)
@@ -315,9 +313,9 @@ pub(super) fn linear_gated<T: Tape<f32, Cpu>>(
             activation::gate_backward(kind, dy, gates, ups);
         });
         drop(dy);
-        input.backward(gradients, &[gate], &gates, None)?;
+        input.backward(gradients, &[gate], OfOutputs::Linear(&gates))?;
         drop(gates);
-        input.backward(gradients, &[up], &ups, None)
+        input.backward(gradients, &[up], OfOutputs::Linear(&ups))
     });
     Ok(y)
 }

@@ -5,7 +5,7 @@
 
 use super::buffers::{expect, read, scalar, shape_error, size, unwritten};
 use super::gradient::{Mode, Slot};
-use super::matmul::backward::{Backward, Map};
+use super::matmul::backward::{Backward, Map, OfOutputs};
 use super::matmul::{Target, View, product};
 use super::parallel;
 use super::simd::{exp, max, sum_of, vectorised};
@@ -101,8 +101,7 @@ pub(super) fn cross_entropy<T: Tape<f32, Cpu>>(
                 d_bias: d.bias.as_mut().map(|sum| (&mut sum[..], mode)),
             };
             Backward {
-                dy: logits,
-                activated: None,
+                dy: OfOutputs::Linear(logits),
                 x,
                 tokens: rows.len(),
                 inputs: width,

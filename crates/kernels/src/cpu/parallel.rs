@@ -53,12 +53,6 @@ pub(super) fn zip(out: &mut [f32], input: &[f32], work: impl Fn(&mut [f32], &[f3
     }
 }
 
-/// Like [`zip`], with two inputs.
-pub(super) fn zip2(out: &mut [f32], (a, b): (&[f32], &[f32]), work: impl Fn(&mut [f32], &[f32], &[f32]) + Sync) {
-    let pieces = out.par_chunks_mut(GRAIN).zip(a.par_chunks(GRAIN)).zip(b.par_chunks(GRAIN));
-    pieces.for_each(|((out, a), b)| work(out, a, b));
-}
-
 /// `work` for each of `0..count` pieces, the results in order.
 pub(super) fn collect<R: Send>(count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
     if count == 1 {

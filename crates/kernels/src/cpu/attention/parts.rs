@@ -2,7 +2,7 @@
 
 use super::super::simd::ask_for;
 
-/// How far ahead of a copied row the next ones are asked for.
+/// How far ahead of a row the next ones are asked for.
 const ROWS_AHEAD: usize = 8;
 
 /// Where the rows of one kind (queries, keys, values, outputs) lie: head h of row i of sequence b is the E elements from

@@ -19,14 +19,18 @@ fn tiles(count: usize, tile: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).step_by(tile).map(move |first| first..count.min(first + tile))
 }
 
+/// As left rows, as right ones, and by columns.
+fn uses() -> [Uses; 3] {
+    let none = Uses::default();
+    [Uses { left: true, ..none }, Uses { right: true, ..none }, Uses { columns: true, ..none }]
+}
+
 /// The outputs of query head number `task` among all, and m + ln l of each query.
 pub(super) fn forward(plan: &Plan, task: usize, inputs: Inputs<'_>, out: Part<SharedMut<'_>>, logs: &mut [f32]) {
     let (place, e, way) = (plan.place(task), plan.head_dim, Way::of(plan));
-    let q = way.queries(plan, inputs[0], place);
-    let (k, v) = way.keys_values(plan, inputs, (place.sequence, place.head / plan.group));
-    let q = q.ready(plan, &way, plan.queries, Uses { left: true, ..Uses::default() });
-    let k = k.ready(plan, &way, plan.keys, Uses { right: true, ..Uses::default() });
-    let v = v.ready(plan, &way, plan.keys, Uses { columns: true, ..Uses::default() });
+    let [left, right, columns] = uses();
+    let q = way.queries(plan, inputs[0], place, left);
+    let [k, v] = way.keys_values(plan, inputs, (place.sequence, place.head / plan.group), [right, columns]);
     let (tile_queries, tile_keys) = (way.tile.min(plan.queries), way.tile.min(plan.keys));
     let mut scores = unwritten(tile_queries * tile_keys);
     let mut o = unwritten(tile_queries * e);
@@ -64,9 +68,8 @@ pub(super) fn backward(
 ) {
     let (e, way) = (plan.head_dim, Way::of(plan));
     let (sequence, key_head) = (task / plan.key_heads(), task % plan.key_heads());
-    let (k, v) = way.keys_values(plan, inputs, (sequence, key_head));
-    let k = k.ready(plan, &way, plan.keys, Uses { right: true, columns: true, ..Uses::default() });
-    let v = v.ready(plan, &way, plan.keys, Uses { right: true, ..Uses::default() });
+    let [left, right, columns] = uses();
+    let [k, v] = way.keys_values(plan, inputs, (sequence, key_head), [right.and(columns), right]);
     // There may be no queries, or no keys; the loops over them then do nothing.
     let (tile_queries, tile_keys) = (way.tile.min(plan.queries).max(1), way.tile.min(plan.keys).max(1));
     let [mut p, mut dp] = [(); 2].map(|()| unwritten(tile_queries * tile_keys));
@@ -75,10 +78,8 @@ pub(super) fn backward(
         let place = plan.place(task * plan.group + i);
         let mut products = unwritten(plan.queries);
         row_products(plan, place, [y, dy], &mut products);
-        let both = Uses { left: true, columns: true, ..Uses::default() };
-        let q = way.queries(plan, inputs[0], place);
-        let dy = way.rows(plan, dy, (sequence, place.head), plan.queries, false);
-        let [q, dy] = [&q, &dy].map(|lying| lying.ready(plan, &way, plan.queries, both));
+        let q = way.queries(plan, inputs[0], place, left.and(columns));
+        let dy = way.rows(plan, dy, (sequence, place.head), (plan.queries, false), left.and(columns));
         let mut dq = vec![0.0; plan.queries * e];
         for queries in tiles(plan.queries, tile_queries) {
             for keys in way.tiles_of_keys(plan, queries.clone()) {

@@ -1,10 +1,10 @@
 //! How the rows of a head come to the products of its tiles: packed where they lie, or gathered.
 
-use super::super::matmul::View;
 use super::super::matmul::rows::{self, Rows, Uses};
 use super::parts::Part;
 use super::plan::{Place, Plan};
 use super::tiles::Inputs;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Queries and keys of a tile: its scores take 64 KiB. Small in the tests, so that they see many tiles.
@@ -19,34 +19,37 @@ pub(super) struct Way {
 
 impl Way {
     pub(super) fn of(plan: &Plan) -> Self {
-        let packed = rows::are_packed(plan.queries.min(plan.keys), plan.head_dim, plan.precision);
+        let packed = rows::are_packed(plan.queries, plan.keys, plan.head_dim, plan.precision);
         Self { packed, tile: if packed { rows::ALIGNED } else { TILE } }
     }
 
-    /// One head's rows where they lie, or next to each other: turned by their positions, or to be read again and again.
+    /// The first `count` rows of one head. They stay where they lie if they are packed as they are; they are copied next to each other
+    /// if they are to be turned by their positions first, or multiplied as they are.
     pub(super) fn rows<'a>(
         &self,
         plan: &Plan,
         part: Part<&'a [f32]>,
         (sequence, head): (usize, usize),
-        count: usize,
-        turn: bool,
-    ) -> Lying<'a> {
+        (count, turn): (usize, bool),
+        uses: Uses,
+    ) -> Rows<'a> {
         let e = plan.head_dim;
-        match &plan.turns {
-            Some(turns) if turn => {
-                let mut rows = part.gather(sequence, head, count, e);
+        let turns = plan.turns.as_ref().filter(|_| turn);
+        let (data, stride) = if self.packed && turns.is_none() {
+            (Cow::Borrowed(part.rows_from((sequence, 0), head, e)), part.stride)
+        } else {
+            let mut rows = part.gather(sequence, head, count, e);
+            if let Some(turns) = turns {
                 turns.forward(0, &mut rows);
-                Lying::Gathered(rows)
             }
-            _ if self.packed => Lying::Apart(part.rows_from((sequence, 0), head, e), part.stride),
-            _ => Lying::Gathered(part.gather(sequence, head, count, e)),
-        }
+            (Cow::Owned(rows), e)
+        };
+        Rows::new(data, ((count, e), stride), uses, self.packed, plan.precision)
     }
 
     /// The rows of one query head.
-    pub(super) fn queries<'a>(&self, plan: &Plan, part: Part<&'a [f32]>, place: Place) -> Lying<'a> {
-        self.rows(plan, part, (place.sequence, place.head), plan.queries, true)
+    pub(super) fn queries<'a>(&self, plan: &Plan, part: Part<&'a [f32]>, place: Place, uses: Uses) -> Rows<'a> {
+        self.rows(plan, part, (place.sequence, place.head), (plan.queries, true), uses)
     }
 
     /// The rows of one key head, and of its values.
@@ -55,9 +58,10 @@ impl Way {
         plan: &Plan,
         [_, k, v]: Inputs<'a>,
         place: (usize, usize),
-    ) -> (Lying<'a>, Lying<'a>) {
-        let k = self.rows(plan, k, place, plan.keys, !plan.keys_are_turned);
-        (k, self.rows(plan, v, place, plan.keys, false))
+        [of_keys, of_values]: [Uses; 2],
+    ) -> [Rows<'a>; 2] {
+        let k = self.rows(plan, k, place, (plan.keys, !plan.keys_are_turned), of_keys);
+        [k, self.rows(plan, v, place, (plan.keys, false), of_values)]
     }
 
     /// The tiles of keys that some of the queries see.
@@ -67,27 +71,8 @@ impl Way {
         queries: Range<usize>,
     ) -> impl Iterator<Item = Range<usize>> + use<> {
         let (visible, tile) = (plan.visible_to_any(queries), self.tile);
-        // From a multiple of the tile on, so that every tile begins where one was packed; `mask` hides what comes before.
-        let first = visible.start / tile * tile;
+        // Packed rows are cut at multiples of the tile; `mask` hides what comes before the first visible key.
+        let first = if self.packed { visible.start / tile * tile } else { visible.start };
         (first..visible.end).step_by(tile).map(move |key| key..visible.end.min(key + tile))
-    }
-}
-
-/// Rows of a head.
-pub(super) enum Lying<'a> {
-    Gathered(Vec<f32>),
-    /// From the first one on, and how far from each other they begin.
-    Apart(&'a [f32], usize),
-}
-
-impl Lying<'_> {
-    /// The first `count`, ready for products.
-    pub(super) fn ready(&self, plan: &Plan, way: &Way, count: usize, uses: Uses) -> Rows<'_> {
-        let (rows, e) = (count, plan.head_dim);
-        let view = match self {
-            Self::Gathered(data) => View::new(data, rows, e),
-            Self::Apart(data, stride) => View::block(data, 0, rows, e, *stride),
-        };
-        Rows::new(view, uses, way.packed, plan.precision)
     }
 }

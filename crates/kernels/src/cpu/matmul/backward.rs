@@ -3,7 +3,6 @@
 //! By [`tiles`](super::tiles) where they fit all of these products: the gradient is then read once. Otherwise product by product.
 
 use super::super::activation;
-use super::super::buffers::unwritten;
 use super::super::gradient::Mode;
 use super::super::linear::sum_rows;
 use super::super::parallel;
@@ -26,13 +25,6 @@ pub(in crate::cpu) struct Map<'a> {
     pub(in crate::cpu) d_bias: Option<Sum<'a>>,
 }
 
-impl<'a> Map<'a> {
-    /// W as `[I, O]`.
-    pub(super) fn w(&self, inputs: usize) -> View<'a> {
-        as_in_out(self.weight, self.layout, inputs, self.outputs)
-    }
-}
-
 /// W as `[I, O]`, however it lies in memory.
 pub(in crate::cpu) fn as_in_out(weight: &[f32], layout: Layout, inputs: usize, outputs: usize) -> View<'_> {
     match layout {
@@ -41,12 +33,36 @@ pub(in crate::cpu) fn as_in_out(weight: &[f32], layout: Layout, inputs: usize, o
     }
 }
 
+/// The gradient of the outputs of all maps, `[N, ΣO]`.
+pub(in crate::cpu) enum OfOutputs<'a> {
+    Linear(&'a [f32]),
+    /// Of an activation that followed: the gradient of its results, which may be changed, and what it was given. The maps' own is the
+    /// former times the slope at the latter.
+    Activated(&'a mut [f32], Activation, &'a [f32]),
+}
+
+impl OfOutputs<'_> {
+    /// What came from above.
+    pub(super) fn given(&self) -> &[f32] {
+        match self {
+            Self::Linear(dy) => dy,
+            Self::Activated(dy, ..) => dy,
+        }
+    }
+
+    /// The activation and what it was given.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn activation(&self) -> Option<(Activation, &[f32])> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Activated(_, kind, z) => Some((*kind, z)),
+        }
+    }
+}
+
 /// A backward pass over all threads.
 pub(in crate::cpu) struct Backward<'a> {
-    /// `[N, ΣO]`.
-    pub(in crate::cpu) dy: &'a [f32],
-    /// An activation that followed the maps, and what it was given, `[N, ΣO]`: dy is multiplied by its slope first.
-    pub(in crate::cpu) activated: Option<(Activation, &'a [f32])>,
+    pub(in crate::cpu) dy: OfOutputs<'a>,
     /// `[N, I]`.
     pub(in crate::cpu) x: &'a [f32],
     pub(in crate::cpu) tokens: usize,
@@ -64,11 +80,11 @@ impl Backward<'_> {
     }
 
     pub(in crate::cpu) fn run(self) {
-        assert!(self.dy.len() == self.tokens * self.width(), "a gradient is as large as what it is of");
-        assert!(
-            self.activated.is_none_or(|(_, z)| z.len() == self.dy.len()),
-            "a function has as many arguments as results"
-        );
+        let length = self.dy.given().len();
+        assert!(length == self.tokens * self.width(), "a gradient is as large as what it is of");
+        if let OfOutputs::Activated(_, _, z) = &self.dy {
+            assert!(z.len() == length, "a function has as many arguments as results");
+        }
         assert!(self.x.len() == self.tokens * self.inputs && self.dx.0.len() == self.x.len(), "as above");
         #[cfg(target_arch = "x86_64")]
         if tiles::fits_backward(&self) {
@@ -78,15 +94,10 @@ impl Backward<'_> {
     }
 
     fn product_by_product(mut self) {
-        let dz = self.activated.map(|(kind, z)| {
-            let mut dz = unwritten(z.len());
-            parallel::zip2(&mut dz, (self.dy, z), |dz, dy, z| {
-                dz.copy_from_slice(dy);
-                activation::backward_in_place(kind, z, dz);
-            });
-            dz
-        });
-        let dy = dz.as_deref().unwrap_or(self.dy);
+        if let OfOutputs::Activated(dy, kind, z) = &mut self.dy {
+            parallel::zip(dy, z, |dy, z| activation::backward_in_place(*kind, z, dy));
+        }
+        let dy = self.dy.given();
         let (stride, precision, tokens, inputs) = (self.width(), self.precision, self.tokens, self.inputs);
         let x = View::new(self.x, tokens, inputs);
         let mut offset = 0;

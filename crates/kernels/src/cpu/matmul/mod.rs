@@ -58,6 +58,7 @@ impl<'a> View<'a> {
     }
 
     /// Some of the columns.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn column_range(self, first: usize, columns: usize) -> Self {
         self.t().row_range(first, columns).t()
     }
@@ -130,6 +131,9 @@ impl<'a> Target<'a> {
     }
 
     fn fits(&self) -> bool {
+        if self.rows == 0 || self.columns == 0 {
+            return true;
+        }
         let (small, large) = match self.row_stride < self.column_stride {
             true => ((self.rows, self.row_stride), (self.columns, self.column_stride)),
             false => ((self.columns, self.column_stride), (self.rows, self.row_stride)),

@@ -4,9 +4,10 @@
 //! itself.
 
 #[cfg(target_arch = "x86_64")]
-use super::tiles::Packs;
+use super::tiles::PackedRows;
 use super::{Mode, Target, View, product_here};
 use crate::Precision;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Which products rows R `[N, E]` are in.
@@ -20,22 +21,39 @@ pub(in crate::cpu) struct Uses {
     pub(in crate::cpu) columns: bool,
 }
 
-/// Rows R `[N, E]`.
-pub(in crate::cpu) struct Rows<'a> {
-    view: View<'a>,
-    precision: Precision,
-    #[cfg(target_arch = "x86_64")]
-    packs: Option<Packs>,
+impl Uses {
+    /// In those of both.
+    pub(in crate::cpu) fn and(self, other: Self) -> Self {
+        Self { left: self.left || other.left, right: self.right || other.right, columns: self.columns || other.columns }
+    }
 }
 
-/// Whether rows are packed: then they need not lie next to each other, and products with some of them begin at a multiple of
-/// [`ALIGNED`].
-pub(in crate::cpu) fn are_packed(rows: usize, width: usize, precision: Precision) -> bool {
+/// Rows R `[N, E]`, of which products take some.
+pub(in crate::cpu) struct Rows<'a> {
+    precision: Precision,
+    form: Form<'a>,
+}
+
+enum Form<'a> {
+    Lying {
+        data: Cow<'a, [f32]>,
+        size: (usize, usize),
+        stride: usize,
+    },
     #[cfg(target_arch = "x86_64")]
-    return rows >= FEWEST && Packs::fit(width, precision);
+    Packed(PackedRows),
+}
+
+/// Whether rows are packed for products of tiles of `queries` with tiles of `keys`: then they need not lie next to each other, and the
+/// tiles begin at multiples of [`ALIGNED`].
+pub(in crate::cpu) fn are_packed(queries: usize, keys: usize, width: usize, precision: Precision) -> bool {
+    // Packing keys takes as long whatever the number of queries that look at them.
+    let pays = queries >= FEWEST && queries >= keys / 4;
+    #[cfg(target_arch = "x86_64")]
+    return pays && PackedRows::fit(width, precision);
     #[cfg(not(target_arch = "x86_64"))]
     {
-        let _ = (rows, width, precision, FEWEST);
+        let _ = (width, precision, pays);
         false
     }
 }
@@ -43,45 +61,68 @@ pub(in crate::cpu) fn are_packed(rows: usize, width: usize, precision: Precision
 /// Rows for which packing pays.
 const FEWEST: usize = if cfg!(test) { 20 } else { 32 };
 
+/// Where packed rows can be cut into tiles.
 #[cfg(target_arch = "x86_64")]
-pub(in crate::cpu) const ALIGNED: usize = Packs::ROWS;
+pub(in crate::cpu) const ALIGNED: usize = PackedRows::ROWS;
+/// No rows are packed there.
 #[cfg(not(target_arch = "x86_64"))]
 pub(in crate::cpu) const ALIGNED: usize = 128;
 
 impl<'a> Rows<'a> {
-    /// `packed`: as [`are_packed`] says of all rows that are multiplied with these.
-    pub(in crate::cpu) fn new(view: View<'a>, uses: Uses, packed: bool, precision: Precision) -> Self {
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (uses, packed);
-        Self {
-            view,
-            precision,
-            #[cfg(target_arch = "x86_64")]
-            packs: packed.then(|| Packs::new(view, [uses.left, uses.right, uses.columns], precision)),
+    /// Rows of `size` that begin every `stride` elements. `packed`: as [`are_packed`] says.
+    pub(in crate::cpu) fn new(
+        data: Cow<'a, [f32]>,
+        (size, stride): ((usize, usize), usize),
+        uses: Uses,
+        packed: bool,
+        precision: Precision,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if packed {
+            let view = View::block(&data, 0, size.0, size.1, stride);
+            let packed = PackedRows::new(view, [uses.left, uses.right, uses.columns], precision);
+            return Self { precision, form: Form::Packed(packed) };
         }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (uses.left, uses.right, uses.columns, packed);
+        Self { precision, form: Form::Lying { data, size, stride } }
     }
 
-    /// `target = R Sᵀ`, of some rows of each.
+    /// `target = R Sᵀ`, of some rows of each, which have been made for the same products.
     pub(in crate::cpu) fn by_transpose(
         &self,
         target: Target<'_>,
         rows: Range<usize>,
         (s, others): (&Rows<'_>, Range<usize>),
     ) {
-        #[cfg(target_arch = "x86_64")]
-        if let (Some(packs), Some(other)) = (&self.packs, &s.packs) {
-            return packs.by_transpose(target, rows, (other, others));
+        match (&self.form, &s.form) {
+            #[cfg(target_arch = "x86_64")]
+            (Form::Packed(r), Form::Packed(s)) => r.by_transpose(target, rows, (s, others)),
+            _ => {
+                let (r, s) = (self.form.lying(rows), s.form.lying(others));
+                product_here(target, Mode::Set, self.precision, 1.0, (r, s.t()));
+            }
         }
-        let (r, s) = (self.view.row_range(rows.start, rows.len()), s.view.row_range(others.start, others.len()));
-        product_here(target, Mode::Set, self.precision, 1.0, (r, s.t()));
     }
 
     /// `target (+)= scale · P R` with some of the rows.
     pub(in crate::cpu) fn by(&self, target: Target<'_>, mode: Mode, scale: f32, p: View<'_>, rows: Range<usize>) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(packs) = &self.packs {
-            return packs.by(target, mode, scale, p, rows);
+        match &self.form {
+            #[cfg(target_arch = "x86_64")]
+            Form::Packed(packed) => packed.by(target, mode, scale, p, rows),
+            form => product_here(target, mode, self.precision, scale, (p, form.lying(rows))),
         }
-        product_here(target, mode, self.precision, scale, (p, self.view.row_range(rows.start, rows.len())));
+    }
+}
+
+impl Form<'_> {
+    fn lying(&self, rows: Range<usize>) -> View<'_> {
+        match self {
+            Self::Lying { data, size, stride } => {
+                View::block(data, 0, size.0, size.1, *stride).row_range(rows.start, rows.len())
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Packed(_) => unreachable!("both sides of a product are packed, or none is"),
+        }
     }
 }

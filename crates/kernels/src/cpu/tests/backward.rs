@@ -3,7 +3,7 @@
 
 use super::super::activation;
 use super::super::gradient::Mode;
-use super::super::matmul::backward::{Backward, Map};
+use super::super::matmul::backward::{Backward, Map, OfOutputs};
 use super::super::matmul::{Finish, Target, View, product_finished};
 use super::{close, multiply, random, transpose};
 use crate::{Activation, Layout, Precision};
@@ -88,9 +88,12 @@ impl Case {
             d_weight: (dw, mode),
             d_bias: has_bias(i).then_some((&mut db[..], mode)),
         });
-        let activated = activated.map(|kind| (kind, &z[..]));
-        Backward { dy: &dy, activated, x: &x, tokens, inputs, maps: maps.collect(), dx: (&mut dx, mode), precision }
-            .run();
+        let mut given = dy.clone();
+        let dy = match activated {
+            Some(kind) => OfOutputs::Activated(&mut given, kind, &z),
+            None => OfOutputs::Linear(&dy),
+        };
+        Backward { dy, x: &x, tokens, inputs, maps: maps.collect(), dx: (&mut dx, mode), precision }.run();
 
         let mut wanted = wanted.into_iter();
         let mut results = vec![(dx, wanted.next().unwrap())];

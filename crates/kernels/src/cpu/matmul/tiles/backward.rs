@@ -3,11 +3,11 @@
 
 use super::super::super::gradient::Mode;
 use super::super::super::linear::add_to;
-use super::super::backward::{Backward, Map, Sum};
+use super::super::backward::{Backward, Map, Sum, as_in_out};
 use super::super::{Output, Target, View};
-use super::once::Once;
+use super::gradient_pass::GradientPass;
 use super::pack::{Packed, STRIP, Side};
-use super::parts::{Along, Parts};
+use super::side_by_side::{Along, SideBySide};
 use super::{SLAB, Slab, Spread, Strips, cuts, fits, inner_slab, steps_at_once};
 use crate::{Layout, Precision};
 use std::ops::Range;
@@ -15,21 +15,19 @@ use std::ops::Range;
 /// Whether tiles fit all products of a backward pass, and its maps can share what is packed.
 pub(in super::super) fn fits_backward(backward: &Backward<'_>) -> bool {
     let Backward { dy, x, tokens, inputs, maps, precision, .. } = backward;
-    let width = backward.width();
+    let (dy, width) = (dy.given(), backward.width());
     let x = View::new(x, *tokens, *inputs);
     let (Some((_, others)), Some(first)) = (maps.split_last(), maps.first()) else { return false };
     let alike = maps.iter().all(|map| map.layout == first.layout);
     // Maps end where strips do, so that the strips of each are its own.
     let cut_well = others.iter().all(|map| map.outputs.is_multiple_of(STRIP));
-    let fit_products = |map: &Map<'_>| {
-        let dy = View::block(dy, 0, *tokens, map.outputs, width);
-        // The targets are what these products would be written to; none is written here.
-        let d_weight = size_of_target(*inputs, map.outputs);
-        let dx = size_of_target(*tokens, *inputs);
-        fits(&d_weight, &x.t(), &dy, *precision, Spread::Threads)
-            && fits(&dx, &dy, &map.w(*inputs).t(), *precision, Spread::Threads)
-    };
-    alike && cut_well && maps.iter().all(fit_products)
+    // All maps as one: dW by columns, and dx. The targets are what these products would be written to; none is written here.
+    let dy = View::new(dy, *tokens, width);
+    let w = View { rows: width, ..as_in_out(first.weight, first.layout, *inputs, first.outputs).t() };
+    let (d_weight, dx) = (size_of_target(*inputs, width), size_of_target(*tokens, *inputs));
+    let fit_products =
+        fits(&d_weight, &x.t(), &dy, *precision, Spread::Threads) && fits(&dx, &dy, &w, *precision, Spread::Threads);
+    alike && cut_well && fit_products
 }
 
 fn size_of_target<'a>(rows: usize, columns: usize) -> Target<'a> {
@@ -46,13 +44,16 @@ pub(in super::super) fn backward(backward: Backward<'_>) {
 
 fn by_slabs<const P: usize>(backward: Backward<'_>) {
     let width = backward.width();
-    let Backward { dy, activated, x, tokens, inputs, maps, dx: (dx, dx_mode), .. } = backward;
+    let Backward { dy, x, tokens, inputs, maps, dx: (dx, dx_mode), .. } = backward;
     let layout = maps[0].layout;
     let whole = |data| View::new(data, tokens, width);
-    let (gradient, activated) = (whole(dy), activated.map(|(kind, z)| (kind, whole(z))));
-    let weights = Parts::new(maps.iter().map(|map| map.w(inputs)).collect(), Along::Inner);
+    let (gradient, activated) = (whole(dy.given()), dy.activation().map(|(kind, z)| (kind, whole(z))));
+    let weights = SideBySide::new(
+        maps.iter().map(|map| as_in_out(map.weight, map.layout, inputs, map.outputs)).collect(),
+        Along::Inner,
+    );
     let is_summed = maps.iter().any(|map| map.d_bias.is_some());
-    let mut maps: Vec<_> = maps.into_iter().map(|map| Outputs::new(map, inputs)).collect();
+    let mut maps: Vec<_> = maps.into_iter().map(|map| MapGradients::new(map, inputs)).collect();
     let dx = Output::new(Target::new(dx, tokens, inputs), dx_mode, 1.0);
     let (gradient_side, input_side) = match layout {
         Layout::OutIn => (Side::Left, Side::Right),
@@ -67,13 +68,13 @@ fn by_slabs<const P: usize>(backward: Backward<'_>) {
         };
         let packed_inputs: Vec<_> = cuts(inputs, SLAB).map(pack_inputs).collect();
         for output in cuts(width, inner_slab(P)) {
-            let once = Once {
+            let pass = GradientPass {
                 gradient: cut(gradient, &token, &output),
                 activated: activated.map(|(kind, z)| (kind, cut(z, &token, &output))),
                 side: gradient_side,
                 is_summed,
             };
-            let (by_tokens, by_outputs, sums) = once.pack::<P>(steps_at_once(P));
+            let (by_tokens, by_outputs, sums) = pass.pack::<P>(steps_at_once(P));
             let mut first = 0;
             for map in &mut maps {
                 let of_map = output.start.max(first)..output.end.min(first + map.outputs);
@@ -114,14 +115,14 @@ fn cut<'a>(view: View<'a>, rows: &Range<usize>, columns: &Range<usize>) -> View<
 }
 
 /// Where a map's gradients go.
-struct Outputs<'a> {
+struct MapGradients<'a> {
     outputs: usize,
     d_weight: Output<'a>,
     mode: Mode,
     d_bias: Option<Sum<'a>>,
 }
 
-impl<'a> Outputs<'a> {
+impl<'a> MapGradients<'a> {
     fn new(map: Map<'a>, inputs: usize) -> Self {
         let Map { layout, outputs, d_weight: (d_weight, mode), d_bias, .. } = map;
         let target = match layout {

@@ -10,24 +10,24 @@
 mod amx;
 mod avx512;
 mod backward;
-mod once;
+mod gradient_pass;
 mod pack;
-mod parts;
 mod rows;
+mod side_by_side;
 
 pub(in crate::cpu) use amx::has_unit;
 pub(super) use backward::{backward, fits_backward};
-pub(super) use rows::Packs;
+pub(super) use rows::PackedRows;
 
 use super::super::activation;
 use super::super::gradient::Mode;
 use super::super::level::{Level, level};
-use super::{Finish, Output, Target, View, check, few_rows};
+use super::{Finish, Output, Target, View, check};
 use crate::{Activation, Precision};
 use amx::Tiles;
 use pack::{LINES, Line, Packed, STEP, STRIP, Side};
-use parts::{Along, Parts};
 use rayon::prelude::*;
+use side_by_side::{Along, SideBySide};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -41,11 +41,12 @@ enum Sums {
 /// Lines of a block of sums: 32 × 32 in f32, as four tiles (upper left, upper right, lower left, lower right).
 const BLOCK: usize = 4 * LINES;
 
-/// Rows and columns of the target that are packed at a time, and below inner indices: each side packed takes at most 24 MiB.
+/// Rows and columns of the target that are packed at a time, and below inner indices: each side packed takes at most 24 MiB. Of a
+/// backward pass the inputs of so many tokens are packed at a time, however wide.
 const SLAB: usize = if cfg!(test) { 96 } else { 2048 };
 /// As many bytes whatever the planes: each slab after the first reads and writes the target once more.
 const fn inner_slab(planes: usize) -> usize {
-    if cfg!(test) { 64 } else { 6144 / planes }
+    if cfg!(test) { 96 } else { 6144 / planes }
 }
 /// Rows and columns of a block, in strips: its sums and one round of its left strips fit the second cache.
 const ROWS: usize = if cfg!(test) { 2 } else { 16 };
@@ -53,7 +54,7 @@ const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
 /// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile, and in the second one there
 /// is room for the sums, the strips of this round, and those of the next one that are asked for.
 const fn steps_at_once(planes: usize) -> usize {
-    if cfg!(test) { 1 } else { 8 / planes }
+    if cfg!(test) { 2 } else { 8 / planes }
 }
 
 /// Rows times columns over rows plus columns from which on packing pays: over all threads, and within a task, where all of it is in a
@@ -100,9 +101,8 @@ pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: P
 /// As [`fits`], for a product over all threads with a right matrix in parts side by side.
 pub(super) fn fits_finished(target: &Target<'_>, a: &View<'_>, b: &[View<'_>], precision: Precision) -> bool {
     let Some((last, others)) = b.split_last() else { return false };
-    let all = View { columns: target.columns, ..*last };
     let cut_well = others.iter().all(|b| pack::is_in_pieces(b) && b.columns.is_multiple_of(STRIP));
-    cut_well && !few_rows::fits(target, a, &all) && fits(target, a, &all, precision, Spread::Threads)
+    cut_well && fits(target, a, last, precision, Spread::Threads)
 }
 
 /// `target = scale · a b` or `target += scale · a b` for views that [`fits`] has accepted.
@@ -139,7 +139,7 @@ pub(super) fn finished(
         (kind, Output::new(activated, Mode::Set, 1.0))
     };
     let activated = activated.map(of_activation);
-    let b = Parts::new(b.iter().map(|b| b.t()).collect(), Along::Outer);
+    let b = SideBySide::new(b.iter().map(|b| b.t()).collect(), Along::Outer);
     Whole { output: Output::new(target, Mode::Set, 1.0), a, b, bias, activated }.compute(precision, Spread::Threads);
 }
 
@@ -151,7 +151,7 @@ struct Whole<'a> {
     output: Output<'a>,
     a: View<'a>,
     /// The transpose of b.
-    b: Parts<'a>,
+    b: SideBySide<'a>,
     /// What is added to each row of the target.
     bias: Option<&'a [f32]>,
     /// What is made of each row.
@@ -218,7 +218,7 @@ struct Slab<'a> {
 struct Strips<'a> {
     packed: &'a Packed,
     strip: usize,
-    /// The first one begins a round.
+    /// The first of them, where a round begins.
     step: usize,
     steps: usize,
 }
@@ -280,8 +280,9 @@ impl Slab<'_> {
                 _ if following < steps => Ahead::of(left, right, (&i, &j), following),
                 Some(next) => {
                     // The strips that both blocks have are near.
-                    let j = if next.1 == j { 0..0 } else { next.1.clone() };
-                    Ahead::of(left, right, (&next.0, &j), 0)
+                    let other =
+                        |next: &Range<usize>, this: &Range<usize>| if next == this { 0..0 } else { next.clone() };
+                    Ahead::of(left, right, (&other(&next.0, &i), &other(&next.1, &j)), 0)
                 }
                 None => Ahead::default(),
             };
@@ -296,8 +297,8 @@ impl Slab<'_> {
                             amx::multiply::<P>(tiles, (a, b), sums, from, ahead);
                         }
                         None => {
-                            assert!(P == 1, "`fits` asks for the unit where there are three planes");
-                            // SAFETY: `fits` has found the instructions.
+                            assert!(P == 1, "tiles in three planes are for the unit");
+                            // SAFETY: what decides for tiles has found the instructions.
                             unsafe { avx512::multiply(a, b, sums, from) }
                         }
                     }
@@ -312,7 +313,7 @@ impl Slab<'_> {
         }
         if self.spread == Spread::Threads {
             // What went past the caches is there for other threads when they learn that this block is done.
-            // SAFETY: `fits` has found AVX-512; this instruction is older.
+            // SAFETY: what decides for tiles has found AVX-512; this instruction is older.
             unsafe { _mm_sfence() };
         }
     }
@@ -330,7 +331,7 @@ impl Slab<'_> {
         let line = line / LINES * 2 * LINES + line % LINES;
         let row = Row { sums, stride, line, bias, mode: self.mode, scale: self.output.scale };
         let Some((kind, activated)) = activated else {
-            // SAFETY: `fits` has found AVX-512.
+            // SAFETY: what decides for tiles has found AVX-512.
             return unsafe { row.write(target, past_caches) };
         };
         let (mut before, mut after) = ([0.0; COLUMNS * STRIP], [0.0; COLUMNS * STRIP]);
@@ -338,7 +339,7 @@ impl Slab<'_> {
         if self.mode == Mode::Add {
             before.copy_from_slice(target);
         }
-        // SAFETY: `fits` has found AVX-512.
+        // SAFETY: what decides for tiles has found AVX-512.
         unsafe { row.write(before, false) };
         activation::forward(*kind, before, after);
         // SAFETY: as above.

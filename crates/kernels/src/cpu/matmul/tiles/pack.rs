@@ -10,7 +10,7 @@
 use super::super::super::simd::ask_for;
 use super::super::View;
 use super::Spread;
-use super::parts::Parts;
+use super::side_by_side::SideBySide;
 use rayon::prelude::*;
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -68,7 +68,7 @@ impl Packed {
     /// All strips of a matrix `[outer, inner]`: the left one as it is, the right one's transpose. P planes of bf16.
     ///
     /// Numbers must lie in one piece along one of the axes, as [`is_in_pieces`] says.
-    pub(super) fn of<const P: usize>(matrix: &Parts<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
+    pub(super) fn of<const P: usize>(matrix: &SideBySide<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
         let (strips, steps) = (matrix.rows().div_ceil(STRIP), matrix.columns().div_ceil(STEP));
         let round = at_once * P * 2 * LINES;
         let mut packed = Self::unwritten(strips, steps, at_once, P);
@@ -84,7 +84,7 @@ impl Packed {
         });
         let pack = |(first, lines): ((usize, usize), &mut [Line])| {
             let part = Group { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
-            // SAFETY: `fits` lets nothing come this way where the level is below AVX-512 with bf16.
+            // SAFETY: what decides for tiles lets nothing come this way where the level is below AVX-512 with bf16.
             unsafe { part.pack::<P>(lines, round) };
         };
         match spread {
@@ -144,7 +144,7 @@ unsafe impl Sync for Cells<'_> {}
 
 impl Cells<'_> {
     /// # Safety
-    /// No other thread has this cell at the same time.
+    /// Nobody else has this cell while its lines are in use.
     #[allow(clippy::mut_from_ref)]
     pub(super) unsafe fn get(&self, strip: usize, step: usize) -> &mut [Line] {
         let cell = cell((self.strips, self.at_once, self.planes), (strip, step));
@@ -198,7 +198,7 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
 
 /// Some strips of a matrix, and the steps of one round.
 struct Group<'a> {
-    matrix: &'a Parts<'a>,
+    matrix: &'a SideBySide<'a>,
     side: Side,
     /// Strip and step.
     first: (usize, usize),

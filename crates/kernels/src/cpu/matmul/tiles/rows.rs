@@ -8,7 +8,7 @@ use crate::Precision;
 use std::ops::Range;
 
 /// Rows `[N, E]`, packed for the products that they are in.
-pub(in super::super) struct Packs {
+pub(in super::super) struct PackedRows {
     precision: Precision,
     /// For `rows otherᵀ`.
     left: Option<Packed>,
@@ -20,9 +20,9 @@ pub(in super::super) struct Packs {
 }
 
 /// Steps of a round: products over rows begin at multiples of so many.
-const AT_ONCE: usize = if cfg!(test) { 1 } else { 4 };
+const AT_ONCE: usize = if cfg!(test) { 2 } else { 4 };
 
-impl Packs {
+impl PackedRows {
     /// Products of rows begin at multiples of so many.
     pub(in super::super) const ROWS: usize = AT_ONCE * STEP;
 
@@ -37,6 +37,7 @@ impl Packs {
 
     /// As a left matrix, as a right one's transpose, as a right matrix: those that are asked for.
     pub(in super::super) fn new(rows: View<'_>, [left, right, columns]: [bool; 3], precision: Precision) -> Self {
+        assert!(Self::fit(rows.columns, precision) && rows.fits(), "rows are packed where they gain by it");
         let pack = |wanted: bool, rows: View<'_>, side| {
             wanted.then(|| match precision {
                 Precision::F32 => Packed::of::<3>(&rows.into(), side, AT_ONCE, Spread::Here),

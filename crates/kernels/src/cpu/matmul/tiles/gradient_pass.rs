@@ -11,7 +11,7 @@ use crate::Activation;
 use std::arch::x86_64::*;
 
 /// What goes through a gradient as it is packed.
-pub(super) struct Once<'a> {
+pub(super) struct GradientPass<'a> {
     /// `[N, O]`.
     pub(super) gradient: View<'a>,
     /// An activation's arguments, as large: the gradient is multiplied by its slope first.
@@ -26,7 +26,7 @@ pub(super) struct Once<'a> {
 const TASK: (usize, usize) = if cfg!(test) { (32, 64) } else { (64, 1024) };
 const WIDTH: usize = if cfg!(test) { 64 } else { 128 };
 
-impl Once<'_> {
+impl GradientPass<'_> {
     /// The gradient as a left matrix, its transpose on its side, and the sum over its rows if it is wanted: by groups of rows, in one
     /// order.
     pub(super) fn pack<const P: usize>(&self, at_once: usize) -> (Packed, Packed, Vec<f32>) {
@@ -39,7 +39,7 @@ impl Once<'_> {
         let sums = parallel::collect(down * across, |task| {
             let (row, column) = (task % down * TASK.0, task / down * TASK.1);
             let (row_end, column_end) = ((row + TASK.0).min(rows), (column + TASK.1).min(columns));
-            // SAFETY: `fits` lets nothing come this way where the level is below AVX-512 with bf16; the tasks' parts, and so their
+            // SAFETY: `fits_backward` lets nothing come this way where the level is below AVX-512 with bf16; the tasks' parts, and so their
             // cells, are apart.
             unsafe { self.part::<P>((row, row_end), (column, column_end), (&cells.0, &cells.1)) }
         });
@@ -55,7 +55,7 @@ impl Once<'_> {
     /// Some rows and columns; the sum over these rows if it is wanted.
     ///
     /// # Safety
-    /// This processor has the instructions, and no other thread has these rows and columns.
+    /// This processor has the instructions, and nobody else packs these rows and columns.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     unsafe fn part<const P: usize>(
         &self,

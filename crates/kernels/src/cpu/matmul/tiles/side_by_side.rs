@@ -4,7 +4,7 @@ use super::super::View;
 use super::pack::{STEP, STRIP};
 
 /// A matrix in parts that follow each other, all but the last of which take whole strips and steps.
-pub(super) struct Parts<'a> {
+pub(super) struct SideBySide<'a> {
     views: Vec<View<'a>>,
     along: Along,
 }
@@ -16,7 +16,7 @@ pub(super) enum Along {
     Inner,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SideBySide<'a> {
     pub(super) fn new(views: Vec<View<'a>>, along: Along) -> Self {
         let (last, others) = views.split_last().expect("a matrix has parts"); // so have those of all callers
         let (across, whole) = match along {
@@ -82,7 +82,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl<'a> From<View<'a>> for Parts<'a> {
+impl<'a> From<View<'a>> for SideBySide<'a> {
     fn from(view: View<'a>) -> Self {
         Self { views: vec![view], along: Along::Outer }
     }
