@@ -154,10 +154,15 @@ pub(super) fn how_to_read(results: &Results, figures: &Figures) -> Vec<String> {
     paragraphs
 }
 
-/// Why there is a second scratch row.
+/// Why there is a second scratch row, of those that differ in their rate.
 fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
-    let names: Vec<&str> =
-        figures.rows.iter().filter(|row| row.role == Role::Scratch).map(|row| row.title.as_str()).collect();
+    let rate = results.experiment.training.learning_rate;
+    let has_other_rate = |label: &str| {
+        let mut methods = results.experiment.methods.iter();
+        methods.any(|method| method.label == label && method.training.learning_rate != rate)
+    };
+    let scratch = figures.rows.iter().filter(|row| row.role == Role::Scratch && has_other_rate(&row.label));
+    let names: Vec<&str> = scratch.map(|row| row.title.as_str()).collect();
     // Where rates were searched for, every row has its own best one.
     if names.is_empty() || results.experiment.search.is_some() {
         return None;
@@ -167,7 +172,7 @@ fn other_scratch_rows(results: &Results, figures: &Figures) -> Option<String> {
          rate than the {} of the other rows: what it saves, no growing was needed for.",
         names.join(" and "),
         figures.reference,
-        number::rate(results.experiment.training.learning_rate),
+        number::rate(rate),
     ))
 }
 

@@ -426,6 +426,11 @@ fn a_second_scratch_row_carries_its_rate_and_a_reason() {
     assert!(table.contains("| scratch-best-rate (rate 2e-3) |"), "{table}");
     assert!(table.contains("Growing looks larger the lower the learning rate."), "{table}");
     assert!(!report(&sample::irregular())["table.md"].contains("rate 5e-4"));
+
+    let mut alike = sample::quickstart();
+    let rate = alike.experiment.training.learning_rate;
+    alike.experiment.methods.iter_mut().for_each(|method| method.training.learning_rate = rate);
+    assert!(!report(&alike)["table.md"].contains("Growing looks larger"), "a row that differs in something else");
 }
 
 #[test]
