@@ -41,18 +41,11 @@ struct Frame {
 
 impl Frame {
     fn of(peaks: Peaks, points: &[Point]) -> Self {
-        let range = |values: &mut dyn Iterator<Item = f64>| {
-            values
-                .filter(|value| value.is_finite() && *value > 0.0)
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {
-                    (a.min(v.log10().floor()), b.max(v.log10().ceil()))
-                })
-        };
-        let ridge = peaks.ridge(Precision::F32);
-        let x = range(&mut points.iter().map(|point| point.intensity).chain([ridge / 10.0, ridge * 10.0]));
-        let highest = roofs(peaks, points).into_iter().map(|precision| peaks.gemm(precision) / 1e9);
-        let speeds = points.iter().map(|point| point.flops_per_second / 1e9);
-        let y = range(&mut speeds.chain(highest).chain([peaks.gemm_flops / 1e11]));
+        let roofs = roofs(peaks, points);
+        let ridges = roofs.iter().flat_map(|&of| [peaks.ridge(of) / 2.0, peaks.ridge(of) * 2.0]);
+        let x = range(points.iter().map(|point| point.intensity).chain(ridges));
+        let highest = roofs.iter().flat_map(|&of| [peaks.gemm(of) / 4e9, peaks.gemm(of) / 1e9]);
+        let y = range(points.iter().map(|point| point.flops_per_second / 1e9).chain(highest));
         let height = LEAST_HEIGHT.max(TOP + 20.0 + GAP * points.len() as f64);
         Self { x, y, bottom: height - 56.0, height }
     }
@@ -65,6 +58,36 @@ impl Frame {
     fn y(&self, speed: f64) -> f64 {
         self.bottom - (speed.log10() - self.y.0) / (self.y.1 - self.y.0) * (self.bottom - TOP)
     }
+}
+
+/// Logarithms of the ticks around all of these.
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let values = values.filter(|value| value.is_finite() && *value > 0.0);
+    let (least, most) = values.fold((f64::INFINITY, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
+    let below = tick(&|tick| tick <= least * (1.0 + 1e-9), least, -1);
+    let above = tick(&|tick| tick >= most * (1.0 - 1e-9), most, 1);
+    (below.log10(), above.log10())
+}
+
+/// The tick (1, 2 or 5 times a power of ten) that `fits`, the nearest one to `value` in this direction.
+fn tick(fits: &dyn Fn(f64) -> bool, value: f64, direction: i32) -> f64 {
+    let power = 10_f64.powf(value.log10().floor());
+    let near = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    let found = if direction < 0 {
+        near.into_iter().rev().find(|&tick| fits(tick))
+    } else {
+        near.into_iter().find(|&tick| fits(tick))
+    };
+    // One of them is at most the value, and one at least.
+    found.unwrap_or(value)
+}
+
+/// The ticks from one logarithm to another: of powers of ten alone if the others would stand close.
+fn ticks((from, to): (f64, f64)) -> Vec<f64> {
+    let factors: &[f64] = if to - from > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let powers = from.floor() as i32..=to.ceil() as i32;
+    let all = powers.flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)));
+    all.filter(|tick| (from - 1e-9..=to + 1e-9).contains(&tick.log10())).collect()
 }
 
 /// The chart. Points are numbered; beside it stands what each number is, from the fastest on.
@@ -90,23 +113,25 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
     let (least, most) = (10_f64.powf(frame.x.0), 10_f64.powf(frame.x.1));
     // Where memory feeds less than the frame shows, the roof begins at its edge.
     let begin = least.max(10_f64.powf(frame.y.0) * 1e9 / peaks.bandwidth);
-    for (&of, gemm) in roofs.iter().zip(&gemm) {
+    // What the roofs are stands in the corner that none of them reaches, the higher one first.
+    for (i, (&of, gemm)) in roofs.iter().zip(&gemm).rev().enumerate() {
         let corner = |at: f64| format!("{:.1} {:.1}", frame.x(at), frame.y(peaks.roof(of, at) / 1e9));
         let _ = writeln!(
             svg,
             "<path d=\"M{} L{} L{}\" fill=\"none\" stroke=\"{text}\" stroke-width=\"2\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{}\">{gemm}, {bandwidth:.1} GB/s</text>",
+             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{gemm}, {bandwidth:.1} GB/s</text>",
             corner(begin),
             corner(peaks.ridge(of).min(most)),
             corner(most),
-            RIGHT - 4.0,
-            frame.y(peaks.gemm(of) / 1e9) - 8.0,
+            LEFT + 8.0,
+            TOP + 20.0 + GAP * i as f64,
             colours.of(of),
         );
     }
-    let mut labels = Labels::default();
+    let place = |point: &Point| (frame.x(point.intensity), frame.y(point.flops_per_second / 1e9));
+    let mut labels = Labels { points: points.iter().map(place).collect(), ..Labels::default() };
     for (i, point) in points.iter().enumerate() {
-        let (x, y) = (frame.x(point.intensity), frame.y(point.flops_per_second / 1e9));
+        let (x, y) = place(point);
         let share = 100.0 * point.flops_per_second / peaks.roof(point.precision, point.intensity);
         let (number, dot) = (i + 1, colours.of(point.precision));
         let (label_x, label_y) = labels.place((x, y));
@@ -117,7 +142,7 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{text}\">{number}  {}, {share:.0} % of the roof</text>",
             label_x,
             label_y,
-            RIGHT + 14.0,
+            RIGHT + 24.0,
             TOP + 8.0 + GAP * i as f64,
             escape(&point.label),
         );
@@ -142,9 +167,12 @@ fn roofs(peaks: Peaks, points: &[Point]) -> Vec<Precision> {
     roofs
 }
 
-/// Where numbers of points stand, so that none is upon another.
+/// Where numbers of points stand, so that none is upon another, nor upon a point.
 #[derive(Default)]
-struct Labels(Vec<(f64, f64)>);
+struct Labels {
+    points: Vec<(f64, f64)>,
+    placed: Vec<(f64, f64)>,
+}
 
 impl Labels {
     /// A place near the point: the first free one.
@@ -152,12 +180,16 @@ impl Labels {
         let near = [(5.0, -3.0), (5.0, 10.0), (-16.0, -3.0), (-16.0, 10.0)];
         let further = (1..).map(|step| (5.0 + 14.0 * f64::from(step), -3.0));
         let is_free = |&(x, y): &(f64, f64)| {
-            self.0.iter().all(|other| (x - other.0).abs() >= 13.0 || (y - other.1).abs() >= 10.0)
+            let mut labels = self.placed.iter();
+            // The middle of a number of two digits is so far from where it begins.
+            let mut points = self.points.iter().map(|point| (point.0 - 5.5, point.1 + 3.5));
+            labels.all(|other| (x - other.0).abs() >= 13.0 || (y - other.1).abs() >= 10.0)
+                && points.all(|other| (x - other.0).abs() >= 9.0 || (y - other.1).abs() >= 7.0)
         };
         let places = near.into_iter().chain(further).map(|(right, down)| (x + right, y + down));
         // The row to the right is endless.
         let place = places.into_iter().find(is_free).unwrap_or((x, y));
-        self.0.push(place);
+        self.placed.push(place);
         place
     }
 }
@@ -175,8 +207,7 @@ fn axes(frame: &Frame, colours: &Colours) -> String {
     let Colours { muted, grid, .. } = colours;
     let bottom = frame.bottom;
     let mut svg = format!("<g fill=\"{muted}\">\n");
-    for exponent in frame.x.0 as i32..=frame.x.1 as i32 {
-        let value = 10_f64.powi(exponent);
+    for value in ticks(frame.x) {
         let x = frame.x(value);
         let _ = writeln!(
             svg,
@@ -185,8 +216,7 @@ fn axes(frame: &Frame, colours: &Colours) -> String {
             bottom + 20.0,
         );
     }
-    for exponent in frame.y.0 as i32..=frame.y.1 as i32 {
-        let value = 10_f64.powi(exponent);
+    for value in ticks(frame.y) {
         let y = frame.y(value);
         let _ = writeln!(
             svg,
@@ -220,6 +250,8 @@ mod tests {
         let points = [point("norm <1>", 0.1, 1e9), point("linear", 100.0, 80e9)];
         let frame = Frame::of(peaks, &points);
         assert_eq!((frame.x, frame.y), ((-1.0, 2.0), (0.0, 2.0)));
+        assert_eq!(ticks(frame.y), [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]);
+        assert_eq!(ticks((-1.0, 3.0)), [0.1, 1.0, 10.0, 100.0, 1000.0]);
         assert_eq!((frame.x(0.1), frame.x(100.0)), (LEFT, RIGHT));
         assert_eq!((frame.y(1.0), frame.y(100.0)), (frame.bottom, TOP));
         let svg = draw(peaks, &points, &LIGHT);
