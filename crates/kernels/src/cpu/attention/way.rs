@@ -19,7 +19,7 @@ pub(super) struct Way {
 
 impl Way {
     pub(super) fn of(plan: &Plan) -> Self {
-        let packed = rows::are_packed(plan.queries, plan.keys, plan.head_dim, plan.precision);
+        let packed = rows::are_packed(plan.queries, plan.keys, plan.head_dim);
         Self { packed, tile: if packed { rows::ALIGNED } else { TILE } }
     }
 

@@ -46,14 +46,14 @@ enum Form<'a> {
 
 /// Whether rows are packed for products of tiles of `queries` with tiles of `keys`: then they need not lie next to each other, and the
 /// tiles begin at multiples of [`ALIGNED`].
-pub(in crate::cpu) fn are_packed(queries: usize, keys: usize, width: usize, precision: Precision) -> bool {
+pub(in crate::cpu) fn are_packed(queries: usize, keys: usize, width: usize) -> bool {
     // Packing keys takes as long whatever the number of queries that look at them.
     let pays = queries >= FEWEST && queries >= keys / 4;
     #[cfg(target_arch = "x86_64")]
-    return pays && PackedRows::fit(width, precision);
+    return pays && PackedRows::fit(width);
     #[cfg(not(target_arch = "x86_64"))]
     {
-        let _ = (width, precision, pays);
+        let _ = (width, pays);
         false
     }
 }

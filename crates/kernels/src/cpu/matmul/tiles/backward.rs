@@ -8,8 +8,8 @@ use super::super::{Output, Target, View};
 use super::gradient_pass::GradientPass;
 use super::pack::{Packed, STRIP, Side};
 use super::side_by_side::{Along, SideBySide};
-use super::{SLAB, Slab, Spread, Strips, cuts, fits, inner_slab, steps_at_once};
-use crate::{Layout, Precision};
+use super::{ROUNDED, SLAB, SPLIT, Slab, Spread, Strips, WHOLE, cuts, fits, inner_slab, planes, steps_at_once};
+use crate::Layout;
 use std::ops::Range;
 
 /// Whether tiles fit all products of a backward pass, and its maps can share what is packed.
@@ -36,9 +36,10 @@ fn size_of_target<'a>(rows: usize, columns: usize) -> Target<'a> {
 
 /// For a backward pass that [`fits_backward`] has accepted.
 pub(in super::super) fn backward(backward: Backward<'_>) {
-    match backward.precision {
-        Precision::F32 => by_slabs::<3>(backward),
-        Precision::Bf16 => by_slabs::<1>(backward),
+    match planes(backward.precision) {
+        ROUNDED => by_slabs::<ROUNDED>(backward),
+        WHOLE => by_slabs::<WHOLE>(backward),
+        _ => by_slabs::<SPLIT>(backward),
     }
 }
 

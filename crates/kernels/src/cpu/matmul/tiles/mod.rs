@@ -1,9 +1,9 @@
-//! Products of large matrices by instructions for bf16: a processor's tile unit, or AVX-512's.
+//! Products of large matrices in blocks that stay in a near cache: by a processor's tile unit, or by AVX-512.
 //!
-//! Both matrices are packed once, by all threads or within a task by one, into tiles of bf16 ([`pack`]); then blocks of the target are
-//! computed, each by one thread ([`amx`], [`avx512`]). An f32 is packed as three numbers in bf16 that together hold all its bits, so
-//! that the result is as exact as one computed in f32, and still faster. Each element is one sum in one order, so that its bits depend
-//! neither on the threads nor on how the target is cut.
+//! Both matrices are packed once, by all threads or within a task by one, into tiles ([`pack`]); then blocks of the target are
+//! computed, each by one thread ([`amx`], [`avx512`]). The unit multiplies bf16 alone: for it an f32 is packed as three numbers in bf16
+//! that together hold all its bits, so that the result is as exact as one computed in f32, and still faster. AVX-512 multiplies either
+//! as it is. Each element is one sum in one order, so that its bits depend neither on the threads nor on how the target is cut.
 //!
 //! Small products and those with a narrow side are not for it: packing would take longer than what the tiles save.
 
@@ -31,6 +31,22 @@ use side_by_side::{Along, SideBySide};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+/// How numbers are packed, by the planes of 16 bits that each takes: once rounded to bf16.
+const ROUNDED: usize = 1;
+/// As they are, in f32.
+const WHOLE: usize = 2;
+/// In three numbers in bf16, for the unit.
+const SPLIT: usize = 3;
+
+/// How they are packed on this machine.
+fn planes(precision: Precision) -> usize {
+    match precision {
+        Precision::Bf16 => ROUNDED,
+        Precision::F32 if level() >= Level::Amx => SPLIT,
+        Precision::F32 => WHOLE,
+    }
+}
+
 /// Whether a block of sums begins at zero or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sums {
@@ -48,8 +64,16 @@ const SLAB: usize = if cfg!(test) { 96 } else { 2048 };
 const fn inner_slab(planes: usize) -> usize {
     if cfg!(test) { 96 } else { 6144 / planes }
 }
-/// Rows and columns of a block, in strips: its sums and one round of its left strips fit the second cache.
-const ROWS: usize = if cfg!(test) { 2 } else { 16 };
+/// Rows and columns of a block, in strips: its sums and one round of its strips fit the second cache, which is smaller where AVX-512
+/// multiplies.
+fn most_rows(planes: usize) -> usize {
+    match planes {
+        _ if cfg!(test) => 2,
+        SPLIT => 16,
+        _ if level() >= Level::Amx => 16,
+        _ => 8,
+    }
+}
 const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
 /// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile, and in the second one there
 /// is room for the sums, the strips of this round, and those of the next one that are asked for.
@@ -83,19 +107,17 @@ impl Spread {
 
 /// Whether this machine has what it takes, and `target = a b` gains by it.
 pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: Precision, spread: Spread) -> bool {
-    let needed = match (precision, spread) {
-        // Three planes of a small matrix take as long to pack as a product by vectors.
-        (Precision::F32, Spread::Here) => return false,
-        (Precision::F32, Spread::Threads) => Level::Amx,
-        (Precision::Bf16, _) => Level::Avx512Bf16,
-    };
+    if precision == Precision::F32 && spread == Spread::Here {
+        // A small matrix takes as long to pack as a product by vectors.
+        return false;
+    }
     let (rows, columns) = (target.rows, target.columns);
     let lie_well =
         (target.column_stride == 1 || target.row_stride == 1) && pack::is_in_pieces(a) && pack::is_in_pieces(b);
     let worth = if spread == Spread::Threads { WORTH } else { WORTH_HERE };
     // A product without rows and columns is none.
     let pays = rows * columns > worth * (rows + columns) && a.columns >= STEP;
-    lie_well && pays && level() >= needed
+    lie_well && pays && level() >= Level::Avx512Bf16
 }
 
 /// As [`fits`], for a product over all threads with a right matrix in parts side by side.
@@ -160,9 +182,10 @@ struct Whole<'a> {
 
 impl Whole<'_> {
     fn compute(&self, precision: Precision, spread: Spread) {
-        match precision {
-            Precision::F32 => self.by_slabs::<3>(spread),
-            Precision::Bf16 => self.by_slabs::<1>(spread),
+        match planes(precision) {
+            ROUNDED => self.by_slabs::<ROUNDED>(spread),
+            WHOLE => self.by_slabs::<WHOLE>(spread),
+            _ => self.by_slabs::<SPLIT>(spread),
         }
     }
 
@@ -247,7 +270,7 @@ impl Slab<'_> {
     fn compute<const P: usize>(&self, left: Strips<'_>, right: Strips<'_>) {
         let strips = (self.size.0.div_ceil(STRIP), self.size.1.div_ceil(STRIP));
         let threads = if self.spread == Spread::Threads { rayon::current_num_threads() } else { 1 };
-        let (rows, columns) = block(strips, threads);
+        let (rows, columns) = block(strips, most_rows(P), threads);
         let (down, across) = (strips.0.div_ceil(rows), strips.1.div_ceil(columns));
         let block_of = |task: usize| {
             let (i, j) = (task % down * rows, task / down * columns);
@@ -297,9 +320,9 @@ impl Slab<'_> {
                             amx::multiply::<P>(tiles, (a, b), sums, from, ahead);
                         }
                         None => {
-                            assert!(P == 1, "tiles in three planes are for the unit");
+                            let next = left.round(if row + 1 < i.end { row + 1 } else { i.start }, first);
                             // SAFETY: what decides for tiles has found the instructions.
-                            unsafe { avx512::multiply(a, b, sums, from) }
+                            unsafe { avx512::multiply::<P>(a, b, sums, from, next.as_ptr()) }
                         }
                     }
                 }
@@ -387,9 +410,9 @@ fn copy_past_caches(target: &mut [f32], from: &[f32]) {
 }
 
 /// Strips of a block: as many as fit the cache, but fewer where there would not be enough blocks for the threads.
-fn block(strips: (usize, usize), threads: usize) -> (usize, usize) {
+fn block(strips: (usize, usize), most_rows: usize, threads: usize) -> (usize, usize) {
     let wanted = if threads > 1 { 3 * threads } else { 1 };
-    let (mut rows, mut columns) = (ROWS.min(strips.0), COLUMNS.min(strips.1));
+    let (mut rows, mut columns) = (most_rows.min(strips.0), COLUMNS.min(strips.1));
     while strips.0.div_ceil(rows) * strips.1.div_ceil(columns) < wanted && (rows > 4 || columns > 4) {
         if rows >= columns { rows = rows.div_ceil(2) } else { columns = columns.div_ceil(2) }
     }

@@ -1,16 +1,17 @@
-//! f32 matrices as tiles of bf16: strips of 32 rows (of the left matrix) or 32 columns (of the right one), each a run of steps of 32
-//! along the inner axis, each step one or three planes, each plane two tiles of 16 lines.
+//! f32 matrices as tiles: strips of 32 rows (of the left matrix) or 32 columns (of the right one), each a run of steps of 32 along the
+//! inner axis, each step one, two or three planes, each plane two tiles of 16 lines.
 //!
-//! A line of a left tile is one row with its 32 numbers along the inner axis in order; a line of a right tile is one pair of inner
-//! indices with the pair's numbers for each of 16 columns. In units of pairs each is the other's transpose, so that one matrix is
-//! packed the same way whichever side it is on, with or without turning 16 × 16 pairs.
+//! In bf16 a line of a left tile is one row with its 32 numbers along the inner axis in order; a line of a right tile is one pair of
+//! inner indices with the pair's numbers for each of 16 columns. In units of pairs each is the other's transpose, so that one matrix is
+//! packed the same way whichever side it is on, with or without turning 16 × 16 pairs. In f32 it is the same with single numbers in the
+//! place of pairs, 16 inner indices to a plane.
 
 #![allow(unsafe_code)]
 
 use super::super::super::simd::ask_for;
 use super::super::View;
-use super::Spread;
 use super::side_by_side::SideBySide;
+use super::{Spread, WHOLE};
 use rayon::prelude::*;
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -179,11 +180,15 @@ pub(super) fn load(data: &[f32], start: usize, count: usize) -> __m512 {
     unsafe { _mm512_maskz_loadu_ps(mask, piece.as_ptr()) }
 }
 
-/// The planes of 32 numbers: each is what the ones before it leave, rounded to bf16.
+/// The planes of 32 numbers: the 16 of each half, or each plane what the ones before it leave, rounded to bf16.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
     let mut planes = [_mm512_setzero_si512(); P];
+    if P == WHOLE {
+        (planes[0], planes[1]) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+        return planes;
+    }
     for (i, plane) in planes.iter_mut().enumerate() {
         // SAFETY: both are 512 bits, and every bit pattern is either.
         *plane = unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) };
@@ -249,6 +254,7 @@ pub(super) fn pack_step<const P: usize>(
         for i in 0..LINES {
             let planes = match inner_in_pieces {
                 true => row_of_pairs::<P>(matrix, (row + half * LINES + i, column), ahead),
+                false if P == WHOLE => rows_of_halves::<P>(matrix, (row + half * LINES, column + i), ahead),
                 false => pair_of_rows::<P>(matrix, (row + half * LINES, column + 2 * i), ahead),
             };
             for (plane, value) in planes.into_iter().enumerate() {
@@ -284,19 +290,29 @@ fn pair_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize),
         // SAFETY: both are 512 bits, and every bit pattern is either.
         unsafe { std::mem::transmute::<[u16; 32], __m512i>(words) }
     };
-    let rows = matrix.rows.saturating_sub(row);
-    let start = column * matrix.column_stride + row;
-    ask_for(matrix.data, start.wrapping_add(ahead));
-    ask_for(matrix.data, start.wrapping_add(ahead).wrapping_add(matrix.column_stride));
-    let at = |inner: usize| {
-        let count = if inner < matrix.columns { rows } else { 0 };
-        load(matrix.data, inner * matrix.column_stride + row, count)
-    };
-    let mut planes = split::<P>(at(column), at(column + 1));
+    let [first, second] = [column, column + 1].map(|column| sixteen_rows(matrix, (row, column), ahead));
+    let mut planes = split::<P>(first, second);
     for plane in &mut planes {
         *plane = _mm512_permutexvar_epi16(order, *plane);
     }
     planes
+}
+
+/// One inner index of each half of a step, for 16 rows from `row` on, of a matrix whose columns lie in one piece.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn rows_of_halves<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
+    let [first, second] = [column, column + STEP / 2].map(|column| sixteen_rows(matrix, (row, column), ahead));
+    split::<P>(first, second)
+}
+
+/// Of one column of a matrix whose columns lie in one piece.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+fn sixteen_rows(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> __m512 {
+    let start = column * matrix.column_stride + row;
+    ask_for(matrix.data, start.wrapping_add(ahead));
+    load(matrix.data, start, if column < matrix.columns { matrix.rows.saturating_sub(row) } else { 0 })
 }
 
 #[inline]

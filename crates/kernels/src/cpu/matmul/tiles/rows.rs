@@ -3,7 +3,7 @@
 use super::super::super::level::{Level, level};
 use super::super::{Mode, Output, Target, View};
 use super::pack::{Packed, STEP, STRIP, Side};
-use super::{Slab, Spread, Strips};
+use super::{ROUNDED, SPLIT, Slab, Spread, Strips, WHOLE, planes};
 use crate::Precision;
 use std::ops::Range;
 
@@ -27,23 +27,14 @@ impl PackedRows {
     pub(in super::super) const ROWS: usize = AT_ONCE * STEP;
 
     /// Whether this machine has what it takes, and rows of this width gain by it.
-    pub(in super::super) fn fit(width: usize, precision: Precision) -> bool {
-        let needed = match precision {
-            Precision::F32 => Level::Amx,
-            Precision::Bf16 => Level::Avx512Bf16,
-        };
-        width >= STEP && level() >= needed
+    pub(in super::super) fn fit(width: usize) -> bool {
+        width >= STEP && level() >= Level::Avx512Bf16
     }
 
     /// As a left matrix, as a right one's transpose, as a right matrix: those that are asked for.
     pub(in super::super) fn new(rows: View<'_>, [left, right, columns]: [bool; 3], precision: Precision) -> Self {
-        assert!(Self::fit(rows.columns, precision) && rows.fits(), "rows are packed where they gain by it");
-        let pack = |wanted: bool, rows: View<'_>, side| {
-            wanted.then(|| match precision {
-                Precision::F32 => Packed::of::<3>(&rows.into(), side, AT_ONCE, Spread::Here),
-                Precision::Bf16 => Packed::of::<1>(&rows.into(), side, AT_ONCE, Spread::Here),
-            })
-        };
+        assert!(Self::fit(rows.columns) && rows.fits(), "rows are packed where they gain by it");
+        let pack = |wanted: bool, rows: View<'_>, side| wanted.then(|| packed(rows, side, precision));
         let (left, right) = (pack(left, rows, Side::Left), pack(right, rows, Side::Right));
         Self { precision, left, right, columns: pack(columns, rows.t(), Side::Right), width: rows.columns }
     }
@@ -72,10 +63,7 @@ impl PackedRows {
         assert!(rows.start.is_multiple_of(Self::ROWS), "rows begin where a round does");
         let sizes = (target.rows, target.columns, p.columns) == (p.rows, self.width, rows.len());
         assert!(sizes && p.fits(), "an operation sets its products' sizes");
-        let p = match self.precision {
-            Precision::F32 => Packed::of::<3>(&p.into(), Side::Left, AT_ONCE, Spread::Here),
-            Precision::Bf16 => Packed::of::<1>(&p.into(), Side::Left, AT_ONCE, Spread::Here),
-        };
+        let p = packed(p, Side::Left, self.precision);
         let right = Strips { packed: columns, strip: 0, step: rows.start / STEP, steps: rows.len().div_ceil(STEP) };
         compute(Output::new(target, mode, scale), Strips::of(&p), right, self.precision);
     }
@@ -88,8 +76,18 @@ fn compute(output: Output<'_>, left: Strips<'_>, right: Strips<'_>, precision: P
     let output = &output;
     let slab =
         Slab { output, bias: None, activated: None, at: (0, 0), size, mode, spread: Spread::Here, is_last: false };
-    match precision {
-        Precision::F32 => slab.compute::<3>(left, right),
-        Precision::Bf16 => slab.compute::<1>(left, right),
+    match planes(precision) {
+        ROUNDED => slab.compute::<ROUNDED>(left, right),
+        WHOLE => slab.compute::<WHOLE>(left, right),
+        _ => slab.compute::<SPLIT>(left, right),
+    }
+}
+
+fn packed(matrix: View<'_>, side: Side, precision: Precision) -> Packed {
+    let matrix = matrix.into();
+    match planes(precision) {
+        ROUNDED => Packed::of::<ROUNDED>(&matrix, side, AT_ONCE, Spread::Here),
+        WHOLE => Packed::of::<WHOLE>(&matrix, side, AT_ONCE, Spread::Here),
+        _ => Packed::of::<SPLIT>(&matrix, side, AT_ONCE, Spread::Here),
     }
 }
