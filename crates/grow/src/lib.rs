@@ -85,6 +85,7 @@ mod run;
 mod target;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub use card::promise;
 pub use data::DataFiles;

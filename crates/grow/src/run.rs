@@ -7,17 +7,19 @@ use crate::licence::Licence;
 use crate::loss::loss;
 use crate::next::Next;
 use crate::receipt::{Receipt, Said};
+use crate::writing::Writing;
 use crate::{GrowError, Plan, Result, card};
 use ligo_files::{FileError, replace_file};
 use ligo_growth::{Action, Growth, Guarantee};
 use ligo_kernels::{Kernels, on_workers};
-use ligo_models::hub::{self, ExportOptions, LoadOptions};
+use ligo_models::hub::{Export, ExportOptions, LoadOptions};
 use ligo_models::{Batch, Model, Parameters, checkpoint};
 use ligo_train::{Progress, StopFlag, TrainError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 /// The operator's factors, beside the weights.
@@ -119,6 +121,16 @@ impl<D: Kernels> Plan<'_, D> {
     }
 
     fn carry_out(&self, device: &D, control: &Control<'_>, fingerprint: &str) -> Result<Outcome> {
+        thread::scope(|scope| self.carry_out_in(scope, device, control, fingerprint))
+    }
+
+    fn carry_out_in<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        device: &D,
+        control: &Control<'_>,
+        fingerprint: &str,
+    ) -> Result<Outcome> {
         let (start, watch) = (Instant::now(), control.watch);
         let stopped = || control.stop.is_set();
         let data = self.data(watch)?;
@@ -132,8 +144,10 @@ impl<D: Kernels> Plan<'_, D> {
         watch.doing("reading the weights");
         let mut current = self.checkpoint.load(device, &LoadOptions::default())?;
         let mut measured = self.measure_small(&current, &held_out, watch)?;
-        let mut factors = None;
-        for stage in &self.stages {
+        let (mut factors, mut writing) = (None, None);
+        let licence = Licence::of(self.checkpoint.directory());
+        let last = self.stages.iter().rposition(|stage| !matches!(stage.action, Action::Train { .. }));
+        for (number, stage) in self.stages.iter().enumerate() {
             if stopped() {
                 return Ok(Outcome::Stopped { kept: None });
             }
@@ -143,7 +157,15 @@ impl<D: Kernels> Plan<'_, D> {
                     let model = Model::new(to.clone())?;
                     let seed = self.seed("growth");
                     let (small, parameters) = (&current.0, &current.1);
-                    let grown = operator.grow(&Growth { small, parameters, large: &model, device, seed })?;
+                    let growth = Growth { small, parameters, large: &model, device, seed };
+                    let grown = if Some(number) == last {
+                        let export = self.export(&model, &licence)?;
+                        let (grown, thread) = Writing::while_growing(scope, export, &growth, operator.as_ref())?;
+                        writing = Some(thread);
+                        grown
+                    } else {
+                        operator.grow(&growth)?
+                    };
                     current = (model, grown);
                 }
                 Action::Learn { to, operator, training } => {
@@ -181,7 +203,16 @@ impl<D: Kernels> Plan<'_, D> {
             return Ok(Outcome::Stopped { kept: None });
         }
         watch.doing("writing");
-        self.write(&current, factors.as_ref(), &report)?;
+        let export = match writing {
+            Some(writing) => writing.finish()?,
+            None => {
+                let mut export = self.export(&current.0, &licence)?;
+                current.1.tensors().iter().enumerate().try_for_each(|(i, tensor)| export.put(i, tensor))?;
+                export
+            }
+        };
+        export.finish()?;
+        self.write_beside(factors.as_ref(), &report, &licence)?;
         self.place.finish()?;
         Ok(Outcome::Finished(Box::new(Report { seconds: start.elapsed().as_secs_f64(), ..report })))
     }
@@ -251,17 +282,20 @@ impl<D: Kernels> Plan<'_, D> {
         })
     }
 
-    /// Writes everything under the other name.
-    fn write(&self, (model, parameters): &Current<D>, factors: Option<&Parameters<D>>, report: &Report) -> Result<()> {
-        let directory = self.place.model();
-        let licence = Licence::of(self.checkpoint.directory());
+    /// An export under the other name.
+    fn export(&self, model: &Model, licence: &Licence) -> Result<Export> {
         let options = ExportOptions {
             from: Some(&self.checkpoint),
             extras: &licence.files,
             dtype: self.dtype,
             ..ExportOptions::default()
         };
-        hub::export(&directory, model, parameters, &options)?;
+        Ok(Export::new(&self.place.model(), model, &options)?)
+    }
+
+    /// Writes under the other name what a checkpoint has beside the model.
+    fn write_beside(&self, factors: Option<&Parameters<D>>, report: &Report, licence: &Licence) -> Result<()> {
+        let directory = self.place.model();
         for (name, text) in &self.modules {
             write(&directory.join(name), text)?;
         }
@@ -269,7 +303,7 @@ impl<D: Kernels> Plan<'_, D> {
             checkpoint::save(&directory.join(FACTORS), factors, &BTreeMap::new())?;
         }
         let next = Next::new(self.large(), &self.checkpoint, "checkpoint");
-        write(&directory.join("README.md"), &card::text(self, report, &licence, &next))
+        write(&directory.join("README.md"), &card::text(self, report, licence, &next))
     }
 
     /// The seed of a purpose.

@@ -1,7 +1,7 @@
 //! The operator of methods that have a rule for depth alone: widths are borrowed from FPI ([`WidthMap::copies`]).
 
 use crate::{
-    DepthMap, Draw, Growth, GrowthOperator, Guarantee, LinearGrowth, Moments, Result, WidthMap, check_head_dim,
+    DepthMap, Draw, Growth, GrowthOperator, Guarantee, LinearGrowth, Made, Moments, Result, WidthMap, check_head_dim,
 };
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters};
@@ -48,6 +48,10 @@ impl CopiedGrowth {
 impl<D: Kernels> GrowthOperator<D> for CopiedGrowth {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         self.linear(growth)?.grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        self.linear(growth)?.grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

@@ -91,7 +91,9 @@ pub use method::{
     Start, SubModels, Task, TokenDropping, Trained, Training,
 };
 pub use noise::Noise;
-pub use operator::{ExpansionFlops, FactorDiagnostics, Growth, GrowthOperator, LearnedOperator, Learner, Moments};
+pub use operator::{
+    ExpansionFlops, FactorDiagnostics, Growth, GrowthOperator, LearnedOperator, Learner, Made, Moments,
+};
 pub use options::parse_options;
 pub use scratch::Scratch;
 pub use shares::share_out;

@@ -8,10 +8,11 @@ use crate::gather::{Lay, clear, lay};
 use crate::silence::Silence;
 use crate::sizes::check_shapes;
 use crate::width::{NormMap, sizes};
-use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Moments, Result, WidthMap};
+use crate::{DepthMap, Expansion, Growth, GrowthError, GrowthOperator, Made, Moments, Result, WidthMap};
 use dfdx::tensor::TensorFromVec;
 use ligo_kernels::{Input, KernelError, Kernels, Matrix, NoneTape};
 use ligo_models::{Axis, Init, ModelConfig, ParamSpec, Parameters, Role, Space};
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Widens every small layer by the maps of its spaces, then mixes layers; parameters outside the layers are only widened.
@@ -32,48 +33,63 @@ pub struct LinearGrowth {
 
 impl<D: Kernels> GrowthOperator<D> for LinearGrowth {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
-        self.carry_out(growth, growth.parameters, Take::Values)
+        self.grow_showing(growth, &|_, _| {})
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        self.carry_out(growth, growth.parameters, Take::Values, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {
-        let first = self.carry_out(growth, &moments.first, Take::Gradients)?;
-        let second = self.carry_out(growth, &moments.second, Take::Squares)?;
+        let first = self.carry_out(growth, &moments.first, Take::Gradients, &|_, _| {})?;
+        let second = self.carry_out(growth, &moments.second, Take::Squares, &|_, _| {})?;
         Ok(Some(Moments { first, second, steps: moments.steps }))
     }
 }
 
 impl LinearGrowth {
     /// Grows a set of the small model's make-up.
-    fn carry_out<D: Kernels>(&self, growth: &Growth<'_, D>, from: &Parameters<D>, take: Take) -> Result<Parameters<D>> {
+    fn carry_out<D: Kernels>(
+        &self,
+        growth: &Growth<'_, D>,
+        from: &Parameters<D>,
+        take: Take,
+        made: &Made<'_, D>,
+    ) -> Result<Parameters<D>> {
         let (small, large) = (growth.small.config(), growth.large.config());
         check_shapes(small, large)?;
         self.check_depth(small, large)?;
         let silence =
             Silence { depth: &self.depth, post_norm: growth.large.is_post_norm(), eps: large.layer_norm_eps() };
         silence.check()?;
-        let fresh = match take {
-            Take::Values if self.width.leaves_fresh() => Some(growth.large.fresh(growth.device, growth.seed)?),
-            _ => None,
-        };
+        let keeps_fresh = take == Take::Values && self.width.leaves_fresh();
         let job = Job { operator: self, device: growth.device, small, large, take, from: SmallParameters::new(from) };
         let specs = growth.large.specs();
-        let mut tensors: Vec<Option<Matrix<D>>> = vec![None; specs.len()];
-        for members in by_module(specs) {
-            // All layers of a module at once: a small layer is widened once for all the large ones that it is part of.
-            let start =
-                |&i: &usize| fresh.as_ref().map_or(vec![0.0; specs[i].elements()], |set| set.tensors()[i].as_vec());
-            let mut values: Vec<Vec<f32>> = members.iter().map(start).collect();
+        // All layers of a module at once: a small layer is widened once for all the large ones that it is part of. What is fresh is
+        // drawn where it is needed, so that no second large model is ever there.
+        let module = |members: Vec<usize>| -> Result<Vec<(usize, Matrix<D>)>> {
+            let start = |&i: &usize| match keeps_fresh {
+                true => growth.large.fresh_values(i, growth.seed),
+                false => vec![0.0; specs[i].elements()],
+            };
+            let mut values: Vec<Vec<f32>> = members.par_iter().map(start).collect();
             let (first, part) = (&specs[members[0]], growth.large.part(members[0]));
             job.module(first, part, &mut values)?;
             if first.layer.is_some() {
                 silence.apply(part, first.init, take, &mut values);
             }
-            for (i, values) in members.into_iter().zip(values) {
-                tensors[i] = Some(matrix(growth.device, values, specs[i].matrix_shape())?);
-            }
-        }
-        // Every spec is a member of its module.
-        Ok(Parameters::new(specs.clone(), tensors.into_iter().flatten().collect())?)
+            let tensor = |(i, values): (usize, Vec<f32>)| {
+                let tensor = matrix(growth.device, values, specs[i].matrix_shape())?;
+                made(i, &tensor);
+                Ok((i, tensor))
+            };
+            members.into_iter().zip(values).map(tensor).collect()
+        };
+        let modules: Vec<_> = by_module(specs).into_par_iter().map(module).collect::<Result<_>>()?;
+        let mut tensors: Vec<(usize, Matrix<D>)> = modules.into_iter().flatten().collect();
+        // Every spec is a member of one module.
+        tensors.sort_unstable_by_key(|(i, _)| *i);
+        Ok(Parameters::new(specs.clone(), tensors.into_iter().map(|(_, tensor)| tensor).collect())?)
     }
 
     fn check_depth(&self, small: &ModelConfig, large: &ModelConfig) -> Result<()> {
@@ -128,7 +144,7 @@ impl<D: Kernels> Job<'_, D> {
     }
 
     /// The module's parameter in one small layer, ready to be laid into large ones: dense maps have been carried out.
-    fn widen(&self, spec: &ParamSpec, layer: Option<usize>, part: ligo_models::Part) -> Result<Widened> {
+    fn widen(&self, spec: &ParamSpec, layer: Option<usize>, part: ligo_models::Part) -> Result<Widened<D>> {
         let (from, tensor) = self.from.get(spec, layer)?;
         let (rows, columns) = self.parts(from, part)?;
         let (small_rows, small_columns) = (total(&rows, |p| p.small), total(&columns, |p| p.small));
@@ -150,7 +166,7 @@ impl<D: Kernels> Job<'_, D> {
             tensor = expand(&mut NoneTape, &tensor, Input::Frozen, &factors.get())?;
         }
         let (rows, columns) = self.axes(from, part)?;
-        Ok(Widened { values: tensor.as_vec(), rows, columns })
+        Ok(Widened { tensor, rows, columns })
     }
 
     /// How rows and columns are gathered; a vector is one row.
@@ -204,19 +220,19 @@ impl<D: Kernels> Job<'_, D> {
 }
 
 /// A small parameter with what makes a large one of it.
-struct Widened {
-    values: Vec<f32>,
+struct Widened<D: Kernels> {
+    tensor: Matrix<D>,
     rows: Gather,
     columns: Gather,
 }
 
-impl Widened {
+impl<D: Kernels> Widened<D> {
     fn lay(&self, spec: &ParamSpec, out: &mut [f32], weight: f32, how: Lay) -> Result<()> {
         let grown = (self.rows.index.len(), self.columns.index.len());
         if grown.0 * grown.1 != out.len() {
             return Err(unfit(spec, format!("{grown:?} when grown"), &format!("{:?}", spec.matrix_shape())));
         }
-        lay(out, &self.values, &self.rows, &self.columns, weight, how);
+        lay(out, &D::values(&self.tensor), &self.rows, &self.columns, weight, how);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The traits that every growth operator, fixed or learned, implements.
 
 use crate::Result;
-use ligo_kernels::{GradTape, Kernels};
+use ligo_kernels::{GradTape, Kernels, Matrix};
 use ligo_models::{Model, Parameters};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -21,6 +21,9 @@ pub struct Growth<'a, D: Kernels> {
     pub seed: u64,
 }
 
+/// Is shown tensors of the large model, each with its position among the parameters, in any order and from any thread.
+pub type Made<'a, D> = dyn Fn(usize, &Matrix<D>) + Sync + 'a;
+
 /// Turns a small model's weights into a large one's without learning anything (Θ → Θ_new).
 pub trait GrowthOperator<D: Kernels>: Debug + Send + Sync {
     /// The large model's weights.
@@ -28,6 +31,18 @@ pub trait GrowthOperator<D: Kernels>: Debug + Send + Sync {
     /// # Errors
     /// [`crate::GrowthError::Sizes`] where the two models do not go together.
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>>;
+
+    /// The same, with each tensor shown as soon as it has its last value: for who writes it to a disk while others are made.
+    ///
+    /// An operator that is nothing but a [`crate::LinearGrowth`] hands `made` on to it; what others make is shown in the end.
+    ///
+    /// # Errors
+    /// As [`GrowthOperator::grow`].
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        let grown = self.grow(growth)?;
+        grown.tensors().iter().enumerate().for_each(|(i, tensor)| made(i, tensor));
+        Ok(grown)
+    }
 
     /// The optimiser's state of the large model from that of the small one, by the maps that [`GrowthOperator::grow`] takes for the
     /// same `growth`; none where the operator has no maps for it (it is not linear, or fills in what it likes).

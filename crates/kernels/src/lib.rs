@@ -53,6 +53,7 @@ pub use tape::GradTape;
 
 use dfdx::shapes::Shape;
 use dfdx::tensor::{CopySlice, Storage, Tensor, TensorFromVec, ZerosTensor};
+use std::borrow::Cow;
 
 /// A contiguous row-major matrix with run-time sizes `(rows, columns)`; a vector is one row.
 pub type Matrix<D> = Tensor<(usize, usize), f32, D>;
@@ -604,6 +605,11 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     /// `⟨a_i, b_j⟩` over all elements, `[a.len(), b.len()]` row by row: all matrices of one shape. The gradient of a mixture's
     /// weights, without a tape.
     fn inner_products(a: &[Matrix<Self>], b: &[Matrix<Self>]) -> Result<Vec<f32>>;
+
+    /// A tensor's values row by row, where they lie if the processor can read them there.
+    fn values(tensor: &Matrix<Self>) -> Cow<'_, [f32]> {
+        Cow::Owned(tensor.as_vec())
+    }
 
     /// How to take a tensor's gradient out of a map later, as a tensor (of zeros where there is none): it is gone from the map
     /// then. Nothing of the tensor's own data is kept alive by it.

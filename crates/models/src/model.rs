@@ -70,6 +70,11 @@ impl Model {
         self.specs.iter().map(ParamSpec::elements).sum()
     }
 
+    /// The start of parameter number `index` of [`Model::specs`], as [`Model::fresh`] has it; empty beyond the last one.
+    pub fn fresh_values(&self, index: usize, seed: u64) -> Vec<f32> {
+        self.specs.get(index).map_or_else(Vec::new, |spec| fresh::values(spec, seed))
+    }
+
     /// Random weights, each drawn as its [`crate::Init`] says from a stream that depends on the seed and its name alone.
     ///
     /// # Errors

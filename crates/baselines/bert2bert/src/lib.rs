@@ -79,8 +79,8 @@ pub use ligo_growth::Draw;
 pub use options::{Bert2BertOptions, Scheme};
 
 use ligo_growth::{
-    Axes, CopiedGrowth, DepthMap, Growth, GrowthOperator, Guarantee, Method, Moments, Recipe, Result, Stage, Start,
-    SubModels, Task, Training, check_growth, check_head_dim, parse_options,
+    Axes, CopiedGrowth, DepthMap, Growth, GrowthOperator, Guarantee, Made, Method, Moments, Recipe, Result, Stage,
+    Start, SubModels, Task, Training, check_growth, check_head_dim, parse_options,
 };
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters};
@@ -147,6 +147,10 @@ pub struct FunctionPreserving {
 impl<D: Kernels> GrowthOperator<D> for FunctionPreserving {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         copied(self.draw, growth.small.config(), growth.large.config()).grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        copied(self.draw, growth.small.config(), growth.large.config()).grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

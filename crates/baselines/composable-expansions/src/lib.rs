@@ -54,8 +54,8 @@ mod maps;
 mod tests;
 
 use ligo_growth::{
-    Axes, DepthMap, Growth, GrowthError, GrowthOperator, Guarantee, LinearGrowth, Method, Moments, Recipe, Result,
-    Stage, Start, Task, check_growth, parse_options,
+    Axes, DepthMap, Growth, GrowthError, GrowthOperator, Guarantee, LinearGrowth, Made, Method, Moments, Recipe,
+    Result, Stage, Start, Task, check_growth, parse_options,
 };
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters};
@@ -151,6 +151,10 @@ impl Expanding {
 impl<D: Kernels> GrowthOperator<D> for Expanding {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         self.linear(growth)?.grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        self.linear(growth)?.grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

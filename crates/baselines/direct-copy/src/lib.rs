@@ -41,7 +41,7 @@
 //! ```
 
 use ligo_growth::{
-    Axes, DepthMap, Expansion, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Moments, Recipe, Result,
+    Axes, DepthMap, Expansion, Growth, GrowthOperator, Guarantee, LinearGrowth, Made, Method, Moments, Recipe, Result,
     SpaceMap, Stage, Start, Task, WidthMap, check_growth, parse_options,
 };
 use ligo_kernels::Kernels;
@@ -95,6 +95,10 @@ pub struct CornerCopy;
 impl<D: Kernels> GrowthOperator<D> for CornerCopy {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         linear(growth)?.grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        linear(growth)?.grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

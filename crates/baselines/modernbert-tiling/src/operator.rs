@@ -1,7 +1,7 @@
 //! Which small coordinate and which small layer each large one takes. Not here: what the options are called.
 
 use ligo_growth::{
-    DepthMap, Expansion, Growth, GrowthError, GrowthOperator, LinearGrowth, Moments, Result, SpaceMap, WidthMap,
+    DepthMap, Expansion, Growth, GrowthError, GrowthOperator, LinearGrowth, Made, Moments, Result, SpaceMap, WidthMap,
 };
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters, Space, SpaceSize};
@@ -123,6 +123,10 @@ impl Tiling {
 impl<D: Kernels> GrowthOperator<D> for Tiling {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         self.linear(growth.small.config(), growth.large.config())?.grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        self.linear(growth.small.config(), growth.large.config())?.grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

@@ -41,8 +41,14 @@ use crate::{
     Activation, AdamW, AdamWParameter, Attention, Cpu, Dropout, Factor, Gradients, HeadNorms, Input, Kernels,
     KeyValueCache, Labels, Linear, Matrix, Norm, Projections, Result, Scalar, TakeGradient, Tape,
 };
+use std::borrow::Cow;
 
 impl Kernels for Cpu {
+    fn values(tensor: &Matrix<Self>) -> Cow<'_, [f32]> {
+        // What `read` refuses is not contiguous.
+        buffers::read("values", "tensor", tensor).map_or_else(|_| Cow::Owned(tensor.as_vec()), Cow::Borrowed)
+    }
+
     fn linear<T: Tape<f32, Self>>(tape: &mut T, x: &Matrix<Self>, map: Linear<'_, Self>) -> Result<Matrix<Self>> {
         linear::linear(tape, x, map)
     }

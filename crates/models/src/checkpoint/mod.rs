@@ -14,7 +14,8 @@ mod write;
 pub(crate) use file::{NotFinite, TensorFile};
 pub(crate) use header::{StoredTensor, pointer};
 pub use numbers::FloatType;
-pub(crate) use write::write;
+pub(crate) use write::Layout;
+use write::write;
 
 use crate::{ModelError, ParamSpec, Parameters, Result};
 use ligo_kernels::{KernelError, Kernels, Matrix};

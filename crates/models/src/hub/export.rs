@@ -7,18 +7,21 @@
 //! Shards that take the places of old ones of the same names are the one case in which files of both could be read as one model
 //! if the process is killed half-way. There the old index goes first: what is left then is refused, not mixed.
 
+use super::early_sync::EarlySync;
 use super::index::{INDEX, Index};
 use super::{CONFIG, Checkpoint, WEIGHTS};
-use crate::checkpoint::{FloatType, write};
+use crate::checkpoint::{FloatType, Layout};
 use crate::{Model, ModelError, Naming, ParamSpec, Parameters, Result};
+use dfdx::shapes::HasShape;
 use ligo_files::{FileError, TEMPORARY_PREFIX, replace_file};
-use ligo_kernels::Kernels;
+use ligo_kernels::{Kernels, Matrix};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How a model is written.
@@ -56,32 +59,182 @@ pub fn export<D: Kernels>(
     options: &ExportOptions<'_>,
 ) -> Result<()> {
     model.check_parameters(parameters)?;
-    if let Some(size) = model.config().adapter_size {
-        return Err(ModelError::Config {
-            field: "adapter_size",
-            found: size.to_string(),
-            expected: "none: neither transformers' nor timm's files have a place for adapters".into(),
-        });
-    }
-    let extras = extras(directory, options)?;
-    let made = !directory.exists();
-    fs::create_dir_all(directory).map_err(FileError::at("create the directory", directory))?;
-    let result = (|| {
-        remove_abandoned(directory);
-        let mut staging = Staging::new(directory)?;
-        let weights = staging.weights(model, parameters, options)?;
-        for (name, from) in &extras {
-            staging.copy(name, from)?;
+    let mut export = Export::new(directory, model, options)?;
+    parameters.tensors().iter().enumerate().try_for_each(|(i, tensor)| export.put(i, tensor))?;
+    export.finish()
+}
+
+/// A model on its way into a directory, for who does not have all of its weights yet: they are put in one by one, in any order.
+///
+/// What is in the directory stays as it is until [`Export::finish`]; an export that is dropped before leaves nothing.
+pub struct Export {
+    staging: Staging,
+    specs: Arc<[ParamSpec]>,
+    shards: Vec<Shard>,
+    /// Which parameters are still missing.
+    missing: Vec<bool>,
+    early_sync: EarlySync,
+    config: String,
+    index: Option<String>,
+    extras: BTreeMap<PathBuf, PathBuf>,
+    directory: MadeDirectory,
+}
+
+/// A file of weights.
+struct Shard {
+    name: String,
+    file: Arc<File>,
+    layout: Layout,
+    /// The parameters that it holds.
+    range: Range<usize>,
+}
+
+impl Export {
+    /// Begins: makes the directory and, beside what is in it, files as long as they will be.
+    ///
+    /// # Errors
+    /// As [`export()`].
+    pub fn new(directory: &Path, model: &Model, options: &ExportOptions<'_>) -> Result<Self> {
+        if let Some(size) = model.config().adapter_size {
+            return Err(ModelError::Config {
+                field: "adapter_size",
+                found: size.to_string(),
+                expected: "none: neither transformers' nor timm's files have a place for adapters".into(),
+            });
         }
-        staging.text(CONFIG, &format!("{:#}\n", config(model, options)))?;
-        staging.move_into(directory)?;
-        remove_contradicting(directory, &weights)
-    })();
-    if result.is_err() && made {
-        // Goes only if nothing is in it.
-        _ = fs::remove_dir(directory);
+        let extras = extras(directory, options)?;
+        let directory = MadeDirectory::new(directory)?;
+        remove_abandoned(&directory.path);
+        let mut staging = Staging::new(&directory.path)?;
+        let specs = model.specs().clone();
+        let most = if model.config().naming == Naming::Timm { usize::MAX } else { options.shard_bytes };
+        let ranges = shards(&specs, options.dtype, most);
+        let count = ranges.len();
+        let shard = |(i, range): (usize, Range<usize>)| {
+            let name = match count {
+                1 => WEIGHTS.to_owned(),
+                n => format!("model-{:05}-of-{n:05}.safetensors", i + 1),
+            };
+            let path = staging.add(&name);
+            let file = Arc::new(File::create_new(&path).map_err(FileError::at("create", &path))?);
+            let layout = Layout::new(specs[range.clone()].iter(), options.dtype, &BTreeMap::new());
+            layout.begin(&file, &path)?;
+            Ok(Shard { name, file, layout, range })
+        };
+        let shards = ranges.into_iter().enumerate().map(shard).collect::<Result<Vec<_>>>()?;
+        let index = (shards.len() > 1).then(|| {
+            let located = shards
+                .iter()
+                .flat_map(|shard| specs[shard.range.clone()].iter().map(|spec| (spec.name.as_str(), &*shard.name)));
+            Index::text(located, model.parameter_count() * options.dtype.bytes())
+        });
+        Ok(Self {
+            staging,
+            missing: vec![true; specs.len()],
+            specs,
+            shards,
+            early_sync: EarlySync::new(),
+            config: format!("{:#}\n", config(model, options)),
+            index,
+            extras,
+            directory,
+        })
     }
-    result
+
+    /// Writes the tensor of parameter number `index`.
+    ///
+    /// # Errors
+    /// [`ModelError::Parameter`] if it has another shape, is none of the model's, or a value does not fit into the type;
+    /// [`ModelError::Write`].
+    pub fn put<D: Kernels>(&mut self, index: usize, tensor: &Matrix<D>) -> Result<()> {
+        let Some((spec, shard)) =
+            self.specs.get(index).zip(self.shards.iter().find(|shard| shard.range.contains(&index)))
+        else {
+            return Err(ModelError::Parameter {
+                name: format!("number {index}"),
+                found: "one too many".into(),
+                expected: format!("{} parameters", self.specs.len()),
+            });
+        };
+        if *tensor.shape() != spec.matrix_shape() {
+            return Err(ModelError::Parameter {
+                name: spec.name.clone(),
+                found: format!("{:?}", tensor.shape()),
+                expected: format!("{:?}", spec.matrix_shape()),
+            });
+        }
+        let path = self.directory.path.join(&shard.name);
+        shard.layout.put(&shard.file, &path, index - shard.range.start, spec, tensor)?;
+        self.missing[index] = false;
+        self.early_sync.written(&shard.file, 4 * spec.elements());
+        Ok(())
+    }
+
+    /// Waits until the disk has all that was put in so far.
+    ///
+    /// # Errors
+    /// [`ModelError::Write`].
+    pub fn sync(&mut self) -> Result<()> {
+        self.early_sync.finish().map_err(FileError::at("write", &self.directory.path))?;
+        self.shards.iter().try_for_each(|shard| {
+            shard.file.sync_all().map_err(FileError::at("write", &self.directory.path.join(&shard.name)))
+        })?;
+        Ok(())
+    }
+
+    /// Writes what else belongs to a checkpoint and moves everything into its place.
+    ///
+    /// # Errors
+    /// [`ModelError::Parameter`] for a parameter that was never put in, else as [`export()`].
+    pub fn finish(mut self) -> Result<()> {
+        if let Some(i) = self.missing.iter().position(|missing| *missing) {
+            return Err(ModelError::Parameter {
+                name: self.specs[i].name.clone(),
+                found: "nothing written".into(),
+                expected: "its values".into(),
+            });
+        }
+        self.sync()?;
+        // An open file cannot be moved everywhere.
+        let weights: Vec<String> = std::mem::take(&mut self.shards).into_iter().map(|shard| shard.name).collect();
+        if let Some(index) = &self.index {
+            self.staging.text(INDEX, index)?;
+        }
+        for (name, from) in &self.extras {
+            self.staging.copy(name, from)?;
+        }
+        self.staging.text(CONFIG, &self.config)?;
+        self.staging.move_into(&self.directory.path)?;
+        self.directory.keep();
+        remove_contradicting(&self.directory.path, &weights)
+    }
+}
+
+/// The directory that is written to, which goes again, if it was made for it, unless it is kept.
+struct MadeDirectory {
+    path: PathBuf,
+    goes: bool,
+}
+
+impl MadeDirectory {
+    fn new(path: &Path) -> Result<Self> {
+        let goes = !path.exists();
+        fs::create_dir_all(path).map_err(FileError::at("create the directory", path))?;
+        Ok(Self { path: path.to_owned(), goes })
+    }
+
+    fn keep(&mut self) {
+        self.goes = false;
+    }
+}
+
+impl Drop for MadeDirectory {
+    fn drop(&mut self) {
+        if self.goes {
+            // Goes only if nothing is in it.
+            _ = fs::remove_dir(&self.path);
+        }
+    }
 }
 
 /// The model's `config.json`.
@@ -171,35 +324,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Writes the weights' files and, of several, their index; returns the files' names.
-    fn weights<D: Kernels>(
-        &mut self,
-        model: &Model,
-        parameters: &Parameters<D>,
-        options: &ExportOptions<'_>,
-    ) -> Result<Vec<String>> {
-        let specs = parameters.specs();
-        let tensors: Vec<_> = specs.iter().zip(parameters.tensors()).collect();
-        let most = if model.config().naming == Naming::Timm { usize::MAX } else { options.shard_bytes };
-        let shards = shards(specs, options.dtype, most);
-        let name = |i: usize| match shards.len() {
-            1 => WEIGHTS.to_owned(),
-            n => format!("model-{:05}-of-{n:05}.safetensors", i + 1),
-        };
-        let names: Vec<String> = (0..shards.len()).map(name).collect();
-        for (name, range) in names.iter().zip(&shards) {
-            write(&self.add(name), &tensors[range.clone()], options.dtype, &BTreeMap::new())?;
-        }
-        if shards.len() > 1 {
-            let located = names.iter().zip(&shards).flat_map(|(name, range)| {
-                specs[range.clone()].iter().map(move |spec| (spec.name.as_str(), name.as_str()))
-            });
-            self.text(INDEX, &Index::text(located, parameters.elements() * options.dtype.bytes()))?;
-        }
-        Ok(names)
-    }
-
-    fn move_into(self, directory: &Path) -> Result<()> {
+    fn move_into(&self, directory: &Path) -> Result<()> {
         let shard = |name: &Path| name.to_str().is_some_and(is_shard);
         if self.files.iter().any(|name| shard(name) && directory.join(name).exists()) {
             remove(&directory.join(INDEX))?;

@@ -9,6 +9,7 @@
 
 mod config;
 mod directory;
+mod early_sync;
 mod export;
 mod index;
 mod load;
@@ -19,7 +20,7 @@ mod resize;
 mod sizes;
 
 pub use directory::travels_along;
-pub use export::{ExportOptions, export};
+pub use export::{Export, ExportOptions, export};
 pub use load::LoadOptions;
 pub use matching::Remark;
 pub use open::{Checkpoint, Stored, open};

@@ -40,7 +40,7 @@
 mod tests;
 
 use ligo_growth::{
-    Axes, DepthMap, Growth, GrowthOperator, Guarantee, LinearGrowth, Method, Moments, Recipe, Result, SpaceMap, Stage,
+    Axes, DepthMap, Growth, GrowthOperator, Guarantee, LinearGrowth, Made, Method, Moments, Recipe, Result, SpaceMap, Stage,
     Start, Task, WidthMap, check_growth, check_head_dim, parse_options,
 };
 use ligo_kernels::Kernels;
@@ -136,6 +136,10 @@ impl MyMethodOperator {
 impl<D: Kernels> GrowthOperator<D> for MyMethodOperator {
     fn grow(&self, growth: &Growth<'_, D>) -> Result<Parameters<D>> {
         self.maps(growth.small.config(), growth.large.config())?.grow(growth)
+    }
+
+    fn grow_showing(&self, growth: &Growth<'_, D>, made: &Made<'_, D>) -> Result<Parameters<D>> {
+        self.maps(growth.small.config(), growth.large.config())?.grow_showing(growth, made)
     }
 
     fn grow_moments(&self, growth: &Growth<'_, D>, moments: &Moments<D>) -> Result<Option<Moments<D>>> {

@@ -5,7 +5,7 @@ use crate::{batch, config, model, scrambled};
 use half::bf16;
 use ligo_kernels::Cpu;
 use ligo_models::checkpoint::FloatType;
-use ligo_models::hub::{self, ExportOptions, LoadOptions};
+use ligo_models::hub::{self, Export, ExportOptions, LoadOptions};
 use ligo_models::{Family, Model, ModelConfig, Naming};
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -256,4 +256,45 @@ fn another_models_weights_are_not_exported() {
     let result = hub::export(place.path(), &model(Family::Bert), &scrambled(&other), &ExportOptions::default());
     assert!(result.is_err());
     assert_eq!(place.files(), [""; 0]);
+}
+
+#[test]
+fn tensors_put_in_one_by_one_in_any_order_give_the_same_files() {
+    let model = model(Family::Gpt2);
+    let parameters = scrambled(&model);
+    let options = ExportOptions { shard_bytes: 2500, ..ExportOptions::default() };
+    let (at_once, one_by_one) = (Place::new(), Place::new());
+    hub::export(at_once.path(), &model, &parameters, &options).unwrap();
+    let mut export = Export::new(one_by_one.path(), &model, &options).unwrap();
+    for (i, tensor) in parameters.tensors().iter().enumerate().rev() {
+        export.put(i, tensor).unwrap();
+    }
+    assert!(one_by_one.files().iter().all(|name| name.starts_with('.')), "nothing is in its place yet");
+    export.finish().unwrap();
+    assert_eq!(one_by_one.files(), at_once.files());
+    for name in at_once.files() {
+        assert_eq!(fs::read(one_by_one.file(&name)).unwrap(), fs::read(at_once.file(&name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn an_export_that_lacks_a_tensor_or_gets_another_models_is_refused_and_leaves_nothing() {
+    let (place, model) = (Place::new(), model(Family::Gpt2));
+    let parameters = scrambled(&model);
+    let directory = place.file("new");
+    let begin = || Export::new(&directory, &model, &ExportOptions::default()).unwrap();
+    let (tensors, specs) = (parameters.tensors(), model.specs());
+
+    let mut export = begin();
+    (1..specs.len()).for_each(|i| export.put(i, &tensors[i]).unwrap());
+    let message = export.finish().unwrap_err().to_string();
+    assert!(message.contains(&specs[0].name) && message.contains("nothing written"), "{message}");
+
+    let mut export = begin();
+    let other = (1..specs.len()).find(|&i| specs[i].matrix_shape() != specs[0].matrix_shape()).unwrap();
+    let message = export.put(0, &tensors[other]).unwrap_err().to_string();
+    assert!(message.contains(&specs[0].name), "{message}");
+    assert!(export.put(specs.len(), &tensors[0]).is_err(), "one too many");
+    drop(export);
+    assert!(!directory.exists());
 }

@@ -1,0 +1,48 @@
+//! Files that are brought to the disk while they are still written, so that the disk works meanwhile and the wait at the end is
+//! short.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{JoinHandle, spawn};
+
+/// Bytes that are written before the disk is asked to have them.
+const EVERY: usize = 64 << 20;
+
+/// A thread that waits for the disk.
+pub(super) struct EarlySync {
+    unsynced: usize,
+    thread: Option<(SyncSender<Arc<File>>, JoinHandle<io::Result<()>>)>,
+}
+
+impl EarlySync {
+    pub(super) fn new() -> Self {
+        Self { unsynced: 0, thread: None }
+    }
+
+    /// So many bytes more have been written to the file. Does not wait; while one request is carried out another one waits, and more
+    /// than that are passed over.
+    pub(super) fn written(&mut self, file: &Arc<File>, bytes: usize) {
+        self.unsynced += bytes;
+        if self.unsynced >= EVERY {
+            self.unsynced = 0;
+            let (sender, _) = self.thread.get_or_insert_with(|| {
+                let (sender, receiver) = sync_channel::<Arc<File>>(1);
+                (sender, spawn(move || receiver.into_iter().try_for_each(|file| file.sync_data())))
+            });
+            // Nobody receives any more where syncing has failed; `finish` says so.
+            _ = sender.try_send(file.clone());
+        }
+    }
+
+    /// Waits for what was asked for.
+    ///
+    /// # Errors
+    /// What the disk said. It says so once: a later sync of the same file may succeed.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
+        drop(sender);
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs has panicked")))
+    }
+}
