@@ -39,7 +39,7 @@ impl GradientPass<'_> {
         let sums = parallel::collect(down * across, |task| {
             let (row, column) = (task % down * TASK.0, task / down * TASK.1);
             let (row_end, column_end) = ((row + TASK.0).min(rows), (column + TASK.1).min(columns));
-            // SAFETY: `fits_backward` lets nothing come this way where the level is below AVX-512 with bf16; the tasks' parts, and so their
+            // SAFETY: `fits_backward` lets nothing come this way where the level is below AVX-512; the tasks' parts, and so their
             // cells, are apart.
             unsafe { self.part::<P>((row, row_end), (column, column_end), (&cells.0, &cells.1)) }
         });
@@ -56,7 +56,7 @@ impl GradientPass<'_> {
     ///
     /// # Safety
     /// This processor has the instructions, and nobody else packs these rows and columns.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn part<const P: usize>(
         &self,
         (row, row_end): (usize, usize),

@@ -41,9 +41,9 @@ const SPLIT: usize = 3;
 /// How they are packed on this machine.
 fn planes(precision: Precision) -> usize {
     match precision {
-        Precision::Bf16 => ROUNDED,
+        Precision::Bf16 if level() >= Level::Avx512Bf16 => ROUNDED,
         Precision::F32 if level() >= Level::Amx => SPLIT,
-        Precision::F32 => WHOLE,
+        _ => WHOLE,
     }
 }
 
@@ -107,7 +107,7 @@ impl Spread {
 
 /// Whether this machine has what it takes, and `target = a b` gains by it.
 pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: Precision, spread: Spread) -> bool {
-    if precision == Precision::F32 && spread == Spread::Here {
+    if planes(precision) != ROUNDED && spread == Spread::Here {
         // A small matrix takes as long to pack as a product by vectors.
         return false;
     }
@@ -117,7 +117,7 @@ pub(super) fn fits(target: &Target<'_>, a: &View<'_>, b: &View<'_>, precision: P
     let worth = if spread == Spread::Threads { WORTH } else { WORTH_HERE };
     // A product without rows and columns is none.
     let pays = rows * columns > worth * (rows + columns) && a.columns >= STEP;
-    lie_well && pays && level() >= Level::Avx512Bf16
+    lie_well && pays && level() >= Level::Avx512
 }
 
 /// As [`fits`], for a product over all threads with a right matrix in parts side by side.
@@ -321,8 +321,14 @@ impl Slab<'_> {
                         }
                         None => {
                             let next = left.round(if row + 1 < i.end { row + 1 } else { i.start }, first);
-                            // SAFETY: what decides for tiles has found the instructions.
-                            unsafe { avx512::multiply::<P>(a, b, sums, from, next.as_ptr()) }
+                            assert!(P != SPLIT, "tiles in three planes are for the unit");
+                            // SAFETY: what decides for tiles has found AVX-512, and what decides for bf16 its instruction.
+                            unsafe {
+                                match P {
+                                    ROUNDED => avx512::multiply_rounded(a, b, sums, from, next.as_ptr()),
+                                    _ => avx512::multiply_whole(a, b, sums, from, next.as_ptr()),
+                                }
+                            }
                         }
                     }
                 }

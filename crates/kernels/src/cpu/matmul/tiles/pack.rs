@@ -13,6 +13,7 @@ use super::super::View;
 use super::side_by_side::SideBySide;
 use super::{Spread, WHOLE};
 use rayon::prelude::*;
+use std::arch::asm;
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -85,7 +86,7 @@ impl Packed {
         });
         let pack = |(first, lines): ((usize, usize), &mut [Line])| {
             let part = Group { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
-            // SAFETY: what decides for tiles lets nothing come this way where the level is below AVX-512 with bf16.
+            // SAFETY: what decides for tiles lets nothing come this way where the level is below AVX-512.
             unsafe { part.pack::<P>(lines, round) };
         };
         match spread {
@@ -182,7 +183,7 @@ pub(super) fn load(data: &[f32], start: usize, count: usize) -> __m512 {
 
 /// The planes of 32 numbers: the 16 of each half, or each plane what the ones before it leave, rounded to bf16.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
     let mut planes = [_mm512_setzero_si512(); P];
     if P == WHOLE {
@@ -190,8 +191,7 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
         return planes;
     }
     for (i, plane) in planes.iter_mut().enumerate() {
-        // SAFETY: both are 512 bits, and every bit pattern is either.
-        *plane = unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) };
+        *plane = rounded(low, high);
         if i + 1 < P {
             let wide = |half| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)));
             low = _mm512_sub_ps(low, wide(_mm512_castsi512_si256(*plane)));
@@ -199,6 +199,21 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
         }
     }
     planes
+}
+
+/// 32 numbers rounded to bf16.
+///
+/// In assembly, so that what packs needs no more than AVX-512 where numbers stay as they are.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn rounded(low: __m512, high: __m512) -> __m512i {
+    let rounded: __m512i;
+    // SAFETY: it reads and writes registers alone. [`super::planes`] asks for bf16 only where the processor has it.
+    unsafe {
+        asm!("vcvtne2ps2bf16 {}, {}, {}", lateout(zmm_reg) rounded, in(zmm_reg) high, in(zmm_reg) low,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    rounded
 }
 
 /// Some strips of a matrix, and the steps of one round.
@@ -216,7 +231,7 @@ impl Group<'_> {
     ///
     /// Goes through the matrix as it lies in memory, and asks for what comes after next while it packs: most of it has left the
     /// caches, and a wait for each line of it takes longer than all else.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn pack<const P: usize>(&self, lines: &mut [Line], round: usize) {
         let by_rows = self.matrix.lies_by_rows();
         let place = |i: usize| match by_rows {
@@ -240,7 +255,7 @@ impl Group<'_> {
 
 /// One step of one strip, from (row, column) on. What lies `ahead` numbers further is asked for.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn pack_step<const P: usize>(
     matrix: View<'_>,
     (row, column): (usize, usize),
@@ -270,7 +285,7 @@ pub(super) fn pack_step<const P: usize>(
 
 /// One row, 16 pairs of inner indices from `column` on, of a matrix whose rows lie in one piece.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn row_of_pairs<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
     let columns = if row < matrix.rows { matrix.columns - column } else { 0 };
     let start = row * matrix.row_stride + column;
@@ -281,7 +296,7 @@ fn row_of_pairs<const P: usize>(matrix: View<'_>, (row, column): (usize, usize),
 
 /// One pair of inner indices, `column` and the next one, for 16 rows from `row` on, of a matrix whose columns lie in one piece.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn pair_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
     // Word i of the first number of a pair, word i of the second, word i + 1 of the first …
     #[rustfmt::skip]
@@ -300,7 +315,7 @@ fn pair_of_rows<const P: usize>(matrix: View<'_>, (row, column): (usize, usize),
 
 /// One inner index of each half of a step, for 16 rows from `row` on, of a matrix whose columns lie in one piece.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn rows_of_halves<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
     let [first, second] = [column, column + STEP / 2].map(|column| sixteen_rows(matrix, (row, column), ahead));
     split::<P>(first, second)
@@ -308,7 +323,7 @@ fn rows_of_halves<const P: usize>(matrix: View<'_>, (row, column): (usize, usize
 
 /// Of one column of a matrix whose columns lie in one piece.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn sixteen_rows(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> __m512 {
     let start = column * matrix.column_stride + row;
     ask_for(matrix.data, start.wrapping_add(ahead));

@@ -28,7 +28,7 @@ impl PackedRows {
 
     /// Whether this machine has what it takes, and rows of this width gain by it.
     pub(in super::super) fn fit(width: usize) -> bool {
-        width >= STEP && level() >= Level::Avx512Bf16
+        width >= STEP && level() >= Level::Avx512
     }
 
     /// As a left matrix, as a right one's transpose, as a right matrix: those that are asked for.
