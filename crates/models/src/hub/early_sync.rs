@@ -10,15 +10,21 @@ use std::thread::{JoinHandle, spawn};
 /// Bytes that are written before the disk is asked to have them.
 const EVERY: usize = 64 << 20;
 
-/// A thread that waits for the disk.
+/// Asks for it after every so many bytes.
 pub(super) struct EarlySync {
     unsynced: usize,
-    thread: Option<(SyncSender<Arc<File>>, JoinHandle<io::Result<()>>)>,
+    syncer: Option<Syncer>,
+}
+
+/// A thread that waits for the disk.
+struct Syncer {
+    sender: SyncSender<Arc<File>>,
+    thread: JoinHandle<io::Result<()>>,
 }
 
 impl EarlySync {
     pub(super) fn new() -> Self {
-        Self { unsynced: 0, thread: None }
+        Self { unsynced: 0, syncer: None }
     }
 
     /// So many bytes more have been written to the file. Does not wait; while one request is carried out another one waits, and more
@@ -27,12 +33,13 @@ impl EarlySync {
         self.unsynced += bytes;
         if self.unsynced >= EVERY {
             self.unsynced = 0;
-            let (sender, _) = self.thread.get_or_insert_with(|| {
+            let syncer = self.syncer.get_or_insert_with(|| {
                 let (sender, receiver) = sync_channel::<Arc<File>>(1);
-                (sender, spawn(move || receiver.into_iter().try_for_each(|file| file.sync_data())))
+                let thread = spawn(move || receiver.into_iter().try_for_each(|file| file.sync_data()));
+                Syncer { sender, thread }
             });
             // Nobody receives any more where syncing has failed; `finish` says so.
-            _ = sender.try_send(file.clone());
+            _ = syncer.sender.try_send(file.clone());
         }
     }
 
@@ -41,7 +48,7 @@ impl EarlySync {
     /// # Errors
     /// What the disk said. It says so once: a later sync of the same file may succeed.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
+        let Some(Syncer { sender, thread }) = self.syncer.take() else { return Ok(()) };
         drop(sender);
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs has panicked")))
     }
