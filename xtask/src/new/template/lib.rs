@@ -40,8 +40,8 @@
 mod tests;
 
 use ligo_growth::{
-    Axes, DepthMap, Growth, GrowthOperator, Guarantee, LinearGrowth, Made, Method, Moments, Recipe, Result, SpaceMap, Stage,
-    Start, Task, WidthMap, check_growth, check_head_dim, parse_options,
+    Axes, DepthMap, Growth, GrowthOperator, Guarantee, LinearGrowth, Made, Method, Moments, Recipe, Result, SpaceMap,
+    Stage, Start, Task, WidthMap, check_growth, check_head_dim, parse_options,
 };
 use ligo_kernels::Kernels;
 use ligo_models::{ModelConfig, Parameters};
