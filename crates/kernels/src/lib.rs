@@ -54,6 +54,7 @@ pub use tape::GradTape;
 use dfdx::shapes::Shape;
 use dfdx::tensor::{CopySlice, Storage, Tensor, TensorFromVec, ZerosTensor};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// A contiguous row-major matrix with run-time sizes `(rows, columns)`; a vector is one row.
 pub type Matrix<D> = Tensor<(usize, usize), f32, D>;
@@ -601,6 +602,10 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
         input: Input,
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>>;
+
+    /// Adds `packed` to some runs of a tensor's values, ascending and apart, one run after the other: in place where nothing else holds
+    /// the tensor's memory. Not recorded.
+    fn add_runs(x: &mut Matrix<Self>, runs: &[Range<usize>], packed: &[f32]) -> Result<()>;
 
     /// `⟨a_i, b_j⟩` over all elements, `[a.len(), b.len()]` row by row: all matrices of one shape. The gradient of a mixture's
     /// weights, without a tape.

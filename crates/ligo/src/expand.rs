@@ -8,7 +8,6 @@ use crate::maps::{Applied, applied, tensor};
 use crate::plan::{DepthOrder, ModulePlan, Plan, extent};
 use crate::start::beyond;
 use crate::widen::widen;
-use dfdx::shapes::HasShape;
 use ligo_kernels::{GradTape, Gradients, Input, Kernels, Matrix, NoneTape, Result, TakeGradient, Tape};
 use std::sync::Arc;
 
@@ -145,24 +144,15 @@ impl<D: Kernels> Segment<D> {
         };
         for (i, weight) in large.iter_mut().enumerate() {
             if let Some(values) = self.constants.get(i).filter(|values| !values.is_empty()) {
-                *weight = self.beside(weight, values)?;
+                // Weights that nothing is beside are the small ones themselves; these have just been made.
+                let runs: Vec<_> = beyond(&module.axes[0]).collect();
+                D::add_runs(weight, &runs, values)?;
             }
             if let Some(residual) = self.residual.get(i) {
                 *weight = D::add(&mut NoneTape, weight, residual)?;
             }
         }
         Ok(large)
-    }
-
-    /// A large weight and what stays constant beside it.
-    fn beside(&self, weight: &Matrix<D>, mut packed: &[f32]) -> Result<Matrix<D>> {
-        let mut values = weight.as_vec();
-        for run in beyond(&self.module().axes[0]) {
-            let (added, rest) = packed.split_at(run.len());
-            values[run].iter_mut().zip(added).for_each(|(value, added)| *value += added);
-            packed = rest;
-        }
-        tensor(weight.device(), values, *weight.shape())
     }
 
     /// From the gradients of the large weights to those of the factors.

@@ -1,6 +1,6 @@
 //! What growing a matrix is made of: factors along one axis, and mixtures of layers.
 
-use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten};
+use super::buffers::{Kept, expect, matrix, read, shape_error, size, unwritten, write};
 use super::gradient::{Mode, Slot};
 use super::matmul::{Target, View, product};
 use super::parallel;
@@ -8,6 +8,7 @@ use super::simd::{dot, vectorised};
 use crate::{Cpu, Factor, Gradients, Input, Matrix, Precision, Result, Tape};
 use dfdx::tensor::CpuError;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The axis that grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +249,33 @@ pub(super) fn mix_layers<T: Tape<f32, Cpu>>(
     Ok(mixed)
 }
 
+/// Runs that make a task, as many as hold so many elements.
+const RUN_GRAIN: usize = if cfg!(test) { 5 } else { 16 * 1024 };
+
+/// See [`crate::Kernels::add_runs`].
+pub(super) fn add_runs(x: &mut Matrix<Cpu>, runs: &[Range<usize>], packed: &[f32]) -> Result<()> {
+    const OP: &str = "add_runs";
+    let elements: usize = runs.iter().map(ExactSizeIterator::len).sum();
+    if elements != packed.len() {
+        return Err(shape_error(OP, "number of values to add", packed.len(), elements));
+    }
+    let mut rest = write(OP, "input", x)?;
+    let (length, mut begin, mut packed) = (rest.len(), 0, packed);
+    let mut pairs: Vec<(&mut [f32], &[f32])> = Vec::with_capacity(runs.len());
+    for run in runs {
+        if run.start < begin || run.end > length || run.start > run.end {
+            return Err(shape_error(OP, "run", format!("{run:?}"), format!("one in {begin}..{length}")));
+        }
+        let (out, after) = std::mem::take(&mut rest)[run.start - begin..].split_at_mut(run.len());
+        let (added, others) = packed.split_at(run.len());
+        pairs.push((out, added));
+        (rest, packed, begin) = (after, others, run.end);
+    }
+    let group = (RUN_GRAIN * runs.len() / elements.max(1)).max(1);
+    pairs.par_chunks_mut(group).flatten().for_each(|(out, added)| add_multiple(out, 1.0, added));
+    Ok(())
+}
+
 /// See [`crate::Kernels::inner_products`].
 pub(super) fn inner_products(a: &[Matrix<Cpu>], b: &[Matrix<Cpu>]) -> Result<Vec<f32>> {
     const OP: &str = "inner_products";
@@ -273,10 +301,21 @@ vectorised! {
 }
 
 /// `out_i (+)= Σ_j w_ij x_j`; terms of weight 0 are left out, so that a mere selection of layers costs a copy.
+///
+/// A piece of all layers is made at a time, so that what is read for one is still near for the next.
 fn combine<O: AsMut<[f32]> + Send>(out: &mut [O], x: &[&[f32]], w: &[f32], mode: Mode) {
-    let columns = x.len();
-    for (out, w) in out.iter_mut().zip(w.chunks_exact(columns.max(1))) {
-        out.as_mut().par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
+    let columns = x.len().max(1);
+    let mut outs: Vec<_> = out.iter_mut().map(|out| out.as_mut().chunks_mut(PIECE)).collect();
+    let mut pieces: Vec<Vec<&mut [f32]>> = Vec::new();
+    loop {
+        let piece: Vec<&mut [f32]> = outs.iter_mut().filter_map(Iterator::next).collect();
+        if piece.is_empty() {
+            break;
+        }
+        pieces.push(piece);
+    }
+    pieces.into_par_iter().enumerate().for_each(|(i, outs)| {
+        for (out, w) in outs.into_iter().zip(w.chunks_exact(columns)) {
             if mode == Mode::Set {
                 out.fill(0.0);
             }
@@ -284,8 +323,8 @@ fn combine<O: AsMut<[f32]> + Send>(out: &mut [O], x: &[&[f32]], w: &[f32], mode:
                 let x = &x[i * PIECE..][..out.len()];
                 add_multiple(out, w, x);
             }
-        });
-    }
+        }
+    });
 }
 
 /// `dw_ij (+)= ⟨dy_i, x_j⟩`, in pieces that are summed in order.

@@ -42,6 +42,7 @@ use crate::{
     KeyValueCache, Labels, Linear, Matrix, Norm, Projections, Result, Scalar, TakeGradient, Tape,
 };
 use std::borrow::Cow;
+use std::ops::Range;
 
 impl Kernels for Cpu {
     fn values(tensor: &Matrix<Self>) -> Cow<'_, [f32]> {
@@ -247,6 +248,10 @@ impl Kernels for Cpu {
         weights: &Matrix<Self>,
     ) -> Result<Vec<Matrix<Self>>> {
         grow::mix_layers(tape, layers, input, weights)
+    }
+
+    fn add_runs(x: &mut Matrix<Self>, runs: &[Range<usize>], packed: &[f32]) -> Result<()> {
+        grow::add_runs(x, runs, packed)
     }
 
     fn inner_products(a: &[Matrix<Self>], b: &[Matrix<Self>]) -> Result<Vec<f32>> {

@@ -228,3 +228,24 @@ fn frozen_layers_get_no_gradient_and_their_weights_the_same() {
     .constant(&[1, 2])
     .check();
 }
+
+#[test]
+fn runs_are_added_where_they_lie_and_what_shares_the_memory_stays() {
+    let before: Vec<f32> = (0..40).map(|i| i as f32).collect();
+    let mut x = tensor(&before, (5, 8));
+    let shared = x.clone();
+    let runs = [0..3, 3..3, 7..16, 20..21, 33..40];
+    let packed: Vec<f32> = (0..20).map(|i| 100.0 + i as f32).collect();
+    Cpu::add_runs(&mut x, &runs, &packed).unwrap();
+    let mut expected = before.clone();
+    runs.iter().cloned().flatten().zip(&packed).for_each(|(i, added)| expected[i] += added);
+    assert_eq!(x.as_vec(), expected);
+    assert_eq!(shared.as_vec(), before);
+
+    let refused = |runs: &[std::ops::Range<usize>], packed: &[f32]| {
+        Cpu::add_runs(&mut x.clone(), runs, packed).unwrap_err().to_string()
+    };
+    assert!(refused(&[0..2], &[1.0]).contains("is 1, expected 2"), "{}", refused(&[0..2], &[1.0]));
+    assert!(refused(&[4..6, 5..7], &[0.0; 4]).contains("5..7"), "runs that overlap");
+    assert!(refused(&[38..41], &[0.0; 3]).contains("38..41"), "a run beyond the end");
+}
