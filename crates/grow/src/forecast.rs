@@ -6,7 +6,8 @@
 //!   keeps for the way back (as `ligo_eval` counts them) and the E of the output projection's gradient, which is there first. On the
 //!   way back a gradient takes the place of each large weight, until the operator's own way back works on O numbers
 //!   ([`OPERATOR`]). And for each factor itself, its gradient, and both of AdamW's moments;
-//! - growing by a fixed operator: `S + 2 P`, the large weights and the fresh ones that may lie below them;
+//! - growing by a fixed operator: `S + 2 P` at the most, the large weights and a second set of them, which some methods draw or mix in;
+//!   those that are nothing but linear maps do without;
 //! - and [`ASIDE`] bytes for everything else: the program, the tokenizer, tensors on their way.
 //!
 //! **Time**: the operator is started anew on the first few layers of both models, with random weights, and takes a step as long as one
@@ -59,7 +60,7 @@ pub struct Bytes {
     /// The grown model's weights.
     pub large: u64,
     /// Beside the grown model's weights at the most: what the forward pass keeps and the first gradient, or what the operator's
-    /// way back works on; where nothing is learnt, fresh weights.
+    /// way back works on; where nothing is learnt, the second set of weights that some methods have.
     pub beside: u64,
     /// What the operator holds beside the small weights and its factors.
     pub held: u64,

@@ -1,4 +1,4 @@
-//! A growth carried out: read, grown, measured, written.
+//! A growth carried out: read, grown, measured, written; where nothing is learnt, written while it is grown and measured.
 
 use crate::data::Data;
 use crate::forecast::{HELD_OUT_BATCHES, HELD_OUT_SIZE};
@@ -121,6 +121,7 @@ impl<D: Kernels> Plan<'_, D> {
     }
 
     fn carry_out(&self, device: &D, control: &Control<'_>, fingerprint: &str) -> Result<Outcome> {
+        // Whatever ends it, the thread that writes ends first.
         thread::scope(|scope| self.carry_out_in(scope, device, control, fingerprint))
     }
 
@@ -160,7 +161,10 @@ impl<D: Kernels> Plan<'_, D> {
                     let growth = Growth { small, parameters, large: &model, device, seed };
                     let grown = if Some(number) == last {
                         let export = self.export(&model, &licence)?;
-                        let (grown, thread) = Writing::while_growing(scope, export, &growth, operator.as_ref())?;
+                        let no_thread =
+                            |error| FileError::at("start a thread to write", self.place.out())(error).into();
+                        let (grown, thread) =
+                            Writing::while_growing(scope, export, &growth, operator.as_ref(), no_thread)?;
                         writing = Some(thread);
                         grown
                     } else {

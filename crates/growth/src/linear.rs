@@ -85,7 +85,9 @@ impl LinearGrowth {
             };
             members.into_iter().zip(values).map(tensor).collect()
         };
-        let modules: Vec<_> = by_module(specs).into_par_iter().map(module).collect::<Result<_>>()?;
+        let modules: Vec<Result<_>> = by_module(specs).into_par_iter().map(module).collect();
+        // The first module's error, whichever was the first to fail.
+        let modules = modules.into_iter().collect::<Result<Vec<_>>>()?;
         let mut tensors: Vec<(usize, Matrix<D>)> = modules.into_iter().flatten().collect();
         // Every spec is a member of one module.
         tensors.sort_unstable_by_key(|(i, _)| *i);

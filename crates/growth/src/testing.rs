@@ -1,9 +1,11 @@
 //! What the tests of growth methods share, here and in the crates of the methods: small models of every family, weights that are
 //! nobody's start, inputs, and what a recipe grows. It panics where a test should fail.
 
-use crate::{Action, Growth, Recipe, Start};
+use crate::{Action, Growth, GrowthOperator, Recipe, Start};
 use ligo_kernels::{Cpu, GradTape, Matrix, gradients_for};
 use ligo_models::{Batch, Family, Images, Inputs, Mode, Model, ModelConfig, Parameters, Targets, Tokens};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// A configuration of any family that a test trains or grows in no time, whose sizes are not all alike: a vocabulary of 13 and 8
 /// positions, or images of 4 × 4 in patches of 2 × 2 and 3 classes.
@@ -156,7 +158,7 @@ pub fn grown_by(
         };
         let growth = Growth { small: &model, parameters: &weights, large: &to, device: &device, seed };
         let grown = match &stage.action {
-            Action::Grow { operator, .. } => operator.grow(&growth),
+            Action::Grow { operator, .. } => Ok(grown_and_shown(operator.as_ref(), &growth)),
             Action::Learn { operator, .. } => operator.start(&growth).and_then(|learner| learner.materialise()),
             Action::Train { .. } => unreachable!("has been passed over"),
         };
@@ -164,6 +166,25 @@ pub fn grown_by(
         model = to;
     }
     (model, weights)
+}
+
+/// What an operator grows, after a check that it shows each tensor once, with its last value.
+fn grown_and_shown(operator: &dyn GrowthOperator<Cpu>, growth: &Growth<'_, Cpu>) -> Parameters<Cpu> {
+    let shown = Mutex::new(BTreeMap::new());
+    let made = |i: usize, tensor: &Matrix<Cpu>| {
+        let before = shown.lock().expect("nobody panics with it").insert(i, bits(tensor));
+        assert!(before.is_none(), "parameter {i} is shown twice");
+    };
+    let grown = operator.grow_showing(growth, &made).unwrap_or_else(|error| panic!("{error}"));
+    let all: BTreeMap<_, _> = grown.tensors().iter().map(bits).enumerate().collect();
+    assert!(shown.into_inner().expect("nobody panics with it") == all, "another set is shown than what is grown");
+    let again = operator.grow(growth).unwrap_or_else(|error| panic!("{error}"));
+    assert!(again.tensors().iter().map(bits).eq(grown.tensors().iter().map(bits)), "what is grown without being shown");
+    grown
+}
+
+fn bits(tensor: &Matrix<Cpu>) -> Vec<u32> {
+    tensor.as_vec().into_iter().map(f32::to_bits).collect()
 }
 
 /// Checks that large layer i is small layer `layers[i]` to the bit, and everything outside the layers the small model's.

@@ -604,7 +604,8 @@ pub trait Kernels: Storage<f32> + ZerosTensor<f32> + TensorFromVec<f32> + CopySl
     ) -> Result<Vec<Matrix<Self>>>;
 
     /// Adds `packed` to some runs of a tensor's values, ascending and apart, one run after the other: in place where nothing else holds
-    /// the tensor's memory. Not recorded.
+    /// the tensor's memory. Not recorded. Refused, before anything is added, are runs in another order or beyond the end, and another
+    /// number of values.
     fn add_runs(x: &mut Matrix<Self>, runs: &[Range<usize>], packed: &[f32]) -> Result<()>;
 
     /// `⟨a_i, b_j⟩` over all elements, `[a.len(), b.len()]` row by row: all matrices of one shape. The gradient of a mixture's

@@ -69,7 +69,7 @@ pub(super) fn forecast(plan: &Plan<'_, Cpu>, forecast: &Forecast, method: &dyn M
         );
     }
     let memory = forecast.memory;
-    let rest = if plan.learns() { "what a step keeps" } else { "fresh weights" };
+    let rest = if plan.learns() { "what a step keeps" } else { "a second set, which some methods have" };
     let mut uses = vec![("weights before", memory.small), ("weights after", memory.large), (rest, memory.beside)];
     uses.extend([("held by the operator", memory.held), ("factors with gradients and moments", memory.factors)]);
     uses.push(("the program", ligo_grow::ASIDE));

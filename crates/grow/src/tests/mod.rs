@@ -11,6 +11,7 @@ use ligo_direct_copy::DirectCopy;
 use ligo_growth::testing::config;
 use ligo_growth::{Method, Scratch};
 use ligo_kernels::Cpu;
+use ligo_models::checkpoint::FloatType;
 use ligo_models::hub::{self, ExportOptions};
 use ligo_models::{Family, Model, ModelConfig};
 use ligo_train::{MetricRow, Progress, StepReport, StopFlag};
@@ -79,11 +80,12 @@ fn methods() -> Vec<Box<dyn Method<Cpu>>> {
     vec![Box::new(Scratch), Box::new(Ligo), Box::new(DirectCopy), Box::new(Bert2Bert)]
 }
 
-/// Stops after so many steps, if at all.
+/// Stops after so many steps, or when something begins, if at all.
 #[derive(Default)]
 struct Watcher {
     stop: StopFlag,
     stop_after: Option<u64>,
+    stop_at: Option<&'static str>,
 }
 
 impl Progress for Watcher {
@@ -98,7 +100,11 @@ impl Progress for Watcher {
 }
 
 impl Watch for Watcher {
-    fn doing(&self, _: &str) {}
+    fn doing(&self, what: &str) {
+        if self.stop_at == Some(what) {
+            self.stop.stop();
+        }
+    }
 }
 
 /// A growth that is asked for: of a checkpoint to twice its width and depth, as its fields may change.
@@ -112,6 +118,7 @@ struct Asked {
     data: Option<DataFiles>,
     learning: Learning,
     save_factors: bool,
+    dtype: Option<FloatType>,
 }
 
 impl Asked {
@@ -126,6 +133,7 @@ impl Asked {
             data: None,
             learning: Learning::default(),
             save_factors: false,
+            dtype: None,
         }
     }
 
@@ -140,7 +148,7 @@ impl Asked {
             options: self.options.clone(),
             data: self.data.clone(),
             learning: self.learning.clone(),
-            dtype: None,
+            dtype: self.dtype,
             save_factors: self.save_factors,
             seed: 3,
             out: self.out.clone(),

@@ -2,7 +2,6 @@
 
 use super::*;
 use ligo_growth::Guarantee;
-use ligo_models::checkpoint::FloatType;
 
 #[test]
 fn every_family_grows_into_a_checkpoint_that_opens_with_all_that_came_with_it() {
@@ -117,4 +116,34 @@ fn a_forecast_writes_nothing_and_counts_what_there_will_be() {
     let forecast = fixed.with(|plan| plan.forecast(&Cpu::default())).unwrap();
     assert_eq!((forecast.learning, forecast.memory.factors), (None, 0));
     assert!(names(place.path()).is_empty());
+}
+
+#[test]
+fn a_growth_that_is_stopped_while_its_weights_are_written_leaves_nothing() {
+    let (source, place) = (checkpoint(Family::Gpt2), tempfile::tempdir().unwrap());
+    let asked = Asked::new(source.path(), place.path().join("grown"), "direct-copy");
+    for at in ["growing", "asking the grown model"] {
+        let watcher = Watcher { stop_at: Some(at), ..Watcher::default() };
+        let outcome = asked.run(&watcher).unwrap();
+        assert!(matches!(outcome, Outcome::Stopped { kept: None }), "{at}: {outcome:?}");
+        assert!(names(place.path()).is_empty(), "{at}: {:?}", names(place.path()));
+    }
+}
+
+#[test]
+fn a_weight_that_the_wanted_type_cannot_hold_is_named_and_nothing_is_left() {
+    let (source, place) = (checkpoint(Family::Gpt2), tempfile::tempdir().unwrap());
+    let (model, mut parameters) = hub::import(source.path(), &Cpu::default()).unwrap();
+    let name = parameters.specs()[0].name.clone();
+    let tensor = &mut parameters.tensors_mut()[0];
+    let mut values = tensor.as_vec();
+    values[0] = 70_000.0;
+    tensor.copy_from(&values);
+    let large = source.path().join("large-values");
+    hub::export(&large, &model, &parameters, &ExportOptions::default()).unwrap();
+    let mut asked = Asked::new(&large, place.path().join("grown"), "direct-copy");
+    asked.dtype = Some(FloatType::F16);
+    let message = asked.message();
+    assert!(message.contains(&name) && message.contains("7e4") && message.contains("F16"), "{message}");
+    assert!(names(place.path()).is_empty(), "{:?}", names(place.path()));
 }

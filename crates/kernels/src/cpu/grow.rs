@@ -272,7 +272,10 @@ pub(super) fn add_runs(x: &mut Matrix<Cpu>, runs: &[Range<usize>], packed: &[f32
         (rest, packed, begin) = (after, others, run.end);
     }
     let group = (RUN_GRAIN * runs.len() / elements.max(1)).max(1);
-    pairs.par_chunks_mut(group).flatten().for_each(|(out, added)| add_multiple(out, 1.0, added));
+    let add = |pairs: &mut [(&mut [f32], &[f32])]| {
+        pairs.iter_mut().for_each(|(out, added)| add_multiple(out, 1.0, added));
+    };
+    pairs.par_chunks_mut(group).for_each(add);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ const BLOCK: usize = 1 << 16;
 /// # Errors
 /// [`ModelError::Write`] if it cannot be written, [`ModelError::Parameter`] if a value does not fit into `float`; what was at
 /// `path` is then still there.
-pub(crate) fn write<D: Kernels>(
+pub(super) fn write<D: Kernels>(
     path: &Path,
     tensors: &[(&ParamSpec, &Matrix<D>)],
     float: FloatType,

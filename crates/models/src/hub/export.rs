@@ -7,21 +7,18 @@
 //! Shards that take the places of old ones of the same names are the one case in which files of both could be read as one model
 //! if the process is killed half-way. There the old index goes first: what is left then is refused, not mixed.
 
-use super::early_sync::EarlySync;
-use super::index::{INDEX, Index};
+use super::index::INDEX;
+use super::weights::{Weights, is_shard};
 use super::{CONFIG, Checkpoint, WEIGHTS};
-use crate::checkpoint::{FloatType, Layout};
-use crate::{Model, ModelError, Naming, ParamSpec, Parameters, Result};
-use dfdx::shapes::HasShape;
+use crate::checkpoint::FloatType;
+use crate::{Model, ModelError, Naming, Parameters, Result};
 use ligo_files::{FileError, TEMPORARY_PREFIX, replace_file};
 use ligo_kernels::{Kernels, Matrix};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How a model is written.
@@ -66,31 +63,19 @@ pub fn export<D: Kernels>(
 
 /// A model on its way into a directory, for who does not have all of its weights yet: they are put in one by one, in any order.
 ///
-/// What is in the directory stays as it is until [`Export::finish`]; an export that is dropped before leaves nothing.
+/// What is in the directory stays as it is until [`Export::finish`]; an export that is dropped before leaves nothing. It is for hours,
+/// not for days: another export into the same directory takes what is older than a day for a killed process's.
 pub struct Export {
+    // In this order they are dropped: open files, what they lie in, and what that lies in.
+    weights: Weights,
     staging: Staging,
-    specs: Arc<[ParamSpec]>,
-    shards: Vec<Shard>,
-    /// Which parameters are still missing.
-    missing: Vec<bool>,
-    early_sync: EarlySync,
-    config: String,
-    index: Option<String>,
-    extras: BTreeMap<PathBuf, PathBuf>,
     directory: MadeDirectory,
-}
-
-/// A file of weights.
-struct Shard {
-    name: String,
-    file: Arc<File>,
-    layout: Layout,
-    /// The parameters that it holds.
-    range: Range<usize>,
+    config: String,
+    extras: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Export {
-    /// Begins: makes the directory and, beside what is in it, files as long as they will be.
+    /// Begins: makes the directory.
     ///
     /// # Errors
     /// As [`export()`].
@@ -106,107 +91,41 @@ impl Export {
         let directory = MadeDirectory::new(directory)?;
         remove_abandoned(&directory.path);
         let mut staging = Staging::new(&directory.path)?;
-        let specs = model.specs().clone();
         let most = if model.config().naming == Naming::Timm { usize::MAX } else { options.shard_bytes };
-        let ranges = shards(&specs, options.dtype, most);
-        let count = ranges.len();
-        let shard = |(i, range): (usize, Range<usize>)| {
-            let name = match count {
-                1 => WEIGHTS.to_owned(),
-                n => format!("model-{:05}-of-{n:05}.safetensors", i + 1),
-            };
-            let path = staging.add(&name);
-            let file = Arc::new(File::create_new(&path).map_err(FileError::at("create", &path))?);
-            let layout = Layout::new(specs[range.clone()].iter(), options.dtype, &BTreeMap::new());
-            layout.begin(&file, &path)?;
-            Ok(Shard { name, file, layout, range })
-        };
-        let shards = ranges.into_iter().enumerate().map(shard).collect::<Result<Vec<_>>>()?;
-        let index = (shards.len() > 1).then(|| {
-            let located = shards
-                .iter()
-                .flat_map(|shard| specs[shard.range.clone()].iter().map(|spec| (spec.name.as_str(), &*shard.name)));
-            Index::text(located, model.parameter_count() * options.dtype.bytes())
-        });
-        Ok(Self {
-            staging,
-            missing: vec![true; specs.len()],
-            specs,
-            shards,
-            early_sync: EarlySync::new(),
-            config: format!("{:#}\n", config(model, options)),
-            index,
-            extras,
-            directory,
-        })
+        let weights = Weights::new(model.specs(), options.dtype, most, |name| staging.add(name));
+        let config = format!("{:#}\n", config(model, options));
+        Ok(Self { weights, staging, directory, config, extras })
     }
 
     /// Writes the tensor of parameter number `index`.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] if it has another shape, is none of the model's, or a value does not fit into the type;
-    /// [`ModelError::Write`].
+    /// [`ModelError::Parameter`] if it has another shape, is none of the model's or there already, or a value does not fit into the
+    /// type; [`ModelError::Write`] if a file cannot be written.
     pub fn put<D: Kernels>(&mut self, index: usize, tensor: &Matrix<D>) -> Result<()> {
-        let Some((spec, shard)) =
-            self.specs.get(index).zip(self.shards.iter().find(|shard| shard.range.contains(&index)))
-        else {
-            return Err(ModelError::Parameter {
-                name: format!("number {index}"),
-                found: "one too many".into(),
-                expected: format!("{} parameters", self.specs.len()),
-            });
-        };
-        if *tensor.shape() != spec.matrix_shape() {
-            return Err(ModelError::Parameter {
-                name: spec.name.clone(),
-                found: format!("{:?}", tensor.shape()),
-                expected: format!("{:?}", spec.matrix_shape()),
-            });
-        }
-        let path = self.directory.path.join(&shard.name);
-        shard.layout.put(&shard.file, &path, index - shard.range.start, spec, tensor)?;
-        self.missing[index] = false;
-        self.early_sync.written(&shard.file, 4 * spec.elements());
-        Ok(())
-    }
-
-    /// Waits until the disk has all that was put in so far.
-    ///
-    /// # Errors
-    /// [`ModelError::Write`].
-    pub fn sync(&mut self) -> Result<()> {
-        self.early_sync.finish().map_err(FileError::at("write", &self.directory.path))?;
-        self.shards.iter().try_for_each(|shard| {
-            shard.file.sync_all().map_err(FileError::at("write", &self.directory.path.join(&shard.name)))
-        })?;
-        Ok(())
+        self.weights.put(index, tensor)
     }
 
     /// Writes what else belongs to a checkpoint and moves everything into its place.
     ///
     /// # Errors
-    /// [`ModelError::Parameter`] for a parameter that was never put in, else as [`export()`].
-    pub fn finish(mut self) -> Result<()> {
-        if let Some(i) = self.missing.iter().position(|missing| *missing) {
-            return Err(ModelError::Parameter {
-                name: self.specs[i].name.clone(),
-                found: "nothing written".into(),
-                expected: "its values".into(),
-            });
+    /// [`ModelError::Parameter`] for a parameter that was never put in, [`ModelError::File`] if one could not be written, else as
+    /// [`export()`].
+    pub fn finish(self) -> Result<()> {
+        // In the order that drops them as the struct does: the last one first.
+        let Self { mut directory, mut staging, weights, config, extras } = self;
+        let index = weights.index();
+        let weights = weights.finish()?;
+        if let Some(index) = &index {
+            staging.text(INDEX, index)?;
         }
-        self.sync()?;
-        // An open file cannot be moved everywhere.
-        let weights: Vec<String> = std::mem::take(&mut self.shards).into_iter().map(|shard| shard.name).collect();
-        if let Some(index) = &self.index {
-            self.staging.text(INDEX, index)?;
+        for (name, from) in &extras {
+            staging.copy(name, from)?;
         }
-        for (name, from) in &self.extras {
-            self.staging.copy(name, from)?;
-        }
-        self.staging.text(CONFIG, &self.config)?;
-        self.staging.move_into(&self.directory.path)?;
-        self.directory.keep();
-        remove_contradicting(&self.directory.path, &weights)
+        staging.text(CONFIG, &config)?;
+        staging.move_into(&directory.path)?;
+        directory.keep();
+        remove_contradicting(&directory.path, &weights)
     }
 }
 
@@ -355,28 +274,6 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Cuts the parameters into runs of at most `most` bytes, or of one tensor.
-fn shards(specs: &[ParamSpec], float: FloatType, most: usize) -> Vec<Range<usize>> {
-    let (mut shards, mut start, mut bytes) = (vec![], 0, 0_usize);
-    for (i, spec) in specs.iter().enumerate() {
-        let more = spec.elements() * float.bytes();
-        if i > start && bytes.saturating_add(more) > most {
-            shards.push(start..i);
-            (start, bytes) = (i, 0);
-        }
-        bytes += more;
-    }
-    shards.push(start..specs.len());
-    shards
-}
-
-/// Whether a name is that of a shard: `model-00001-of-00002.safetensors`.
-fn is_shard(name: &str) -> bool {
-    let numbers = name.strip_prefix("model-").and_then(|rest| rest.strip_suffix(".safetensors"));
-    let number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
-    numbers.and_then(|rest| rest.split_once("-of-")).is_some_and(|(i, n)| number(i) && number(n))
-}
-
 /// Removes the single file, the index and the shards of an older checkpoint that are not among the new `weights`.
 fn remove_contradicting(directory: &Path, weights: &[String]) -> Result<()> {
     let mut old = vec![WEIGHTS.to_owned()];
@@ -401,54 +298,6 @@ fn remove_abandoned(directory: &Path) {
             entry.metadata().and_then(|metadata| metadata.modified()).map(|t| SystemTime::now().duration_since(t));
         if ours && age.is_ok_and(|age| age.is_ok_and(|age| age > Duration::from_secs(24 * 60 * 60))) {
             _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Init;
-
-    #[test]
-    fn shards_hold_as_much_as_they_may_or_one_tensor() {
-        let spec = |size: usize| ParamSpec {
-            name: "x".into(),
-            module: "x".into(),
-            layer: None,
-            shape: vec![size],
-            stored_shape: None,
-            axes: vec![],
-            init: Init::Zeros,
-            decay: false,
-        };
-        let specs = [3, 2, 9, 1, 1, 1].map(spec);
-        // Where each shard ends.
-        let cases: [(FloatType, usize, &[usize]); 5] = [
-            (FloatType::F32, 1000, &[6]),
-            (FloatType::F32, 20, &[2, 3, 6]),
-            (FloatType::BF16, 20, &[2, 4, 6]),
-            (FloatType::F32, 12, &[1, 2, 3, 6]),
-            (FloatType::F32, 0, &[1, 2, 3, 4, 5, 6]),
-        ];
-        for (float, most, expected) in cases {
-            let shards = shards(&specs, float, most);
-            let ends: Vec<usize> = shards.iter().map(|shard| shard.end).collect();
-            assert_eq!(ends, expected, "{float:?} {most}");
-            assert!(shards[0].start == 0 && shards.windows(2).all(|pair| pair[0].end == pair[1].start));
-        }
-    }
-
-    #[test]
-    fn only_shards_have_their_names() {
-        assert!(is_shard("model-00001-of-00012.safetensors"));
-        for name in [
-            "model.safetensors",
-            "model-1-of-2.safetensors",
-            "model-00001-of-00002.bin",
-            "model-00001-of-0000a.safetensors",
-        ] {
-            assert!(!is_shard(name), "{name}");
         }
     }
 }

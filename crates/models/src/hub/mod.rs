@@ -3,7 +3,8 @@
 //!
 //! - [`open`] looks: the configuration and the names, shapes and types of all tensors, whatever their size.
 //! - [`Checkpoint::load`] reads the weights; [`import`] is both in one.
-//! - [`export()`] writes a directory that `transformers` (for models with `timm`'s names, `timm`) loads.
+//! - [`export()`] writes a directory that `transformers` (for models with `timm`'s names, `timm`) loads; [`Export`] does so weight by
+//!   weight, as they are made.
 //!
 //! Nothing in a checkpoint is ever executed: weights in formats that hold code are refused, whoever made them.
 
@@ -18,6 +19,7 @@ mod names;
 mod open;
 mod resize;
 mod sizes;
+mod weights;
 
 pub use directory::travels_along;
 pub use export::{Export, ExportOptions, export};

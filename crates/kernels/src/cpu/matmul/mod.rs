@@ -1,5 +1,5 @@
 //! Matrix products of strided views, behind checked bounds: by `gemm`'s kernels ([`vectors`]), those with few rows by [`few_rows`], large ones by
-//! [`tiles`] where the processor has such a unit. Those of a linear map's backward pass belong together ([`backward`]).
+//! [`tiles`] where the processor has a tile unit or AVX-512. Those of a linear map's backward pass belong together ([`backward`]).
 
 pub(super) mod backward;
 mod few_rows;

@@ -289,3 +289,14 @@ fn a_strided_view_is_refused() {
         assert_eq!(found, format!("{what} is a strided view, expected a contiguous matrix"));
     }
 }
+
+#[test]
+fn values_are_read_where_they_lie_or_row_by_row_if_they_lie_otherwise() {
+    use dfdx::tensor_ops::PermuteTo;
+    use std::borrow::Cow;
+    let x = tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (3, 2));
+    assert!(matches!(Cpu::values(&x), Cow::Borrowed([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])));
+    let turned: Matrix<Cpu> = x.clone().permute::<(usize, usize), dfdx::shapes::Axes2<1, 0>>();
+    assert_eq!(*Cpu::values(&turned), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0]);
+    assert!(Cpu::values(&zeros(0, 3)).is_empty());
+}

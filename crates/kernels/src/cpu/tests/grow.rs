@@ -5,6 +5,7 @@ use crate::{Cpu, Factor, Input, Kernels, Matrix};
 use dfdx::shapes::Axes2;
 use dfdx::tensor::OwnedTape;
 use dfdx::tensor_ops::{PermuteTo, TryMatMul};
+use std::ops::Range;
 
 /// A factor by its sizes.
 #[derive(Debug, Clone, Copy)]
@@ -242,10 +243,13 @@ fn runs_are_added_where_they_lie_and_what_shares_the_memory_stays() {
     assert_eq!(x.as_vec(), expected);
     assert_eq!(shared.as_vec(), before);
 
-    let refused = |runs: &[std::ops::Range<usize>], packed: &[f32]| {
-        Cpu::add_runs(&mut x.clone(), runs, packed).unwrap_err().to_string()
-    };
-    assert!(refused(&[0..2], &[1.0]).contains("is 1, expected 2"), "{}", refused(&[0..2], &[1.0]));
-    assert!(refused(&[4..6, 5..7], &[0.0; 4]).contains("5..7"), "runs that overlap");
-    assert!(refused(&[38..41], &[0.0; 3]).contains("38..41"), "a run beyond the end");
+    let cases: [(&[Range<usize>], usize, &str); 3] = [
+        (&[0..1, 3..4], 1, "is 1, expected 2"),
+        (&[4..6, 5..7], 4, "5..7"),     // overlapping
+        (&[0..1, 38..41], 4, "38..41"), // beyond the end
+    ];
+    for (runs, added, expected) in cases {
+        let message = Cpu::add_runs(&mut x.clone(), runs, &vec![0.0; added]).unwrap_err().to_string();
+        assert!(message.starts_with("add_runs: ") && message.contains(expected), "{message}");
+    }
 }

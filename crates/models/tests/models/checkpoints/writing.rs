@@ -295,6 +295,9 @@ fn an_export_that_lacks_a_tensor_or_gets_another_models_is_refused_and_leaves_no
     let message = export.put(0, &tensors[other]).unwrap_err().to_string();
     assert!(message.contains(&specs[0].name), "{message}");
     assert!(export.put(specs.len(), &tensors[0]).is_err(), "one too many");
+    export.put(0, &tensors[0]).unwrap();
+    let message = export.put(0, &tensors[0]).unwrap_err().to_string();
+    assert!(message.contains("a second time"), "{message}");
     drop(export);
     assert!(!directory.exists());
 }

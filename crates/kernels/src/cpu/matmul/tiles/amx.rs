@@ -8,7 +8,7 @@
 
 use super::super::super::level::{Level, level};
 use super::pack::{LINES, Line};
-use super::{BLOCK, Sums};
+use super::{BLOCK, ROUNDED, SPLIT, Sums};
 use std::arch::asm;
 
 /// Whether this machine has the unit and the system lets this process use it.
@@ -147,13 +147,13 @@ pub(super) fn multiply<const P: usize>(
     let lines = 2 * LINES * P;
     let count = a.len() / lines;
     assert!(a.len() == b.len() && a.len() == count * lines && count > 0, "two strips over the same steps");
-    assert!(sums.len() == BLOCK && (P == 1 || P == 3), "a block of sums");
+    assert!(sums.len() == BLOCK && (P == ROUNDED || P == SPLIT), "a block of sums");
     let (a, b, sums) = (a.as_ptr(), b.as_ptr(), sums.as_mut_ptr());
     // SAFETY: `Tiles` shows that this thread's tiles are configured. By the asserts, `count` steps of `lines` lines of 64 bytes
     // are in both strips, and four tiles of 16 lines in the sums; nothing else is read or written. What is asked for ahead may lie
     // anywhere.
     unsafe {
-        if P == 1 {
+        if P == ROUNDED {
             walk!(
                 count,
                 a,

@@ -6,7 +6,7 @@ use super::super::super::linear::add_to;
 use super::super::super::simd::ask_for;
 use super::super::super::{activation, parallel};
 use super::super::View;
-use super::pack::{Cells, Packed, STEP, STRIP, Side, load, pack_step};
+use super::pack::{Cells, Packed, STEP, STRIP, Side, has_instructions, load, pack_step};
 use crate::Activation;
 use std::arch::x86_64::*;
 
@@ -30,6 +30,7 @@ impl GradientPass<'_> {
     /// The gradient as a left matrix, its transpose on its side, and the sum over its rows if it is wanted: by groups of rows, in one
     /// order.
     pub(super) fn pack<const P: usize>(&self, at_once: usize) -> (Packed, Packed, Vec<f32>) {
+        assert!(has_instructions(P), "what decides for tiles asks for what the processor has");
         let (rows, columns) = (self.gradient.rows, self.gradient.columns);
         let (strips, steps) = (rows.div_ceil(STRIP), columns.div_ceil(STEP));
         let mut by_rows = Packed::unwritten(strips, steps, at_once, P);
@@ -39,8 +40,7 @@ impl GradientPass<'_> {
         let sums = parallel::collect(down * across, |task| {
             let (row, column) = (task % down * TASK.0, task / down * TASK.1);
             let (row_end, column_end) = ((row + TASK.0).min(rows), (column + TASK.1).min(columns));
-            // SAFETY: `fits_backward` lets nothing come this way where the level is below AVX-512; the tasks' parts, and so their
-            // cells, are apart.
+            // SAFETY: by the assert the processor has the instructions; the tasks' parts, and so their cells, are apart.
             unsafe { self.part::<P>((row, row_end), (column, column_end), (&cells.0, &cells.1)) }
         });
         let mut sum = Vec::with_capacity(if self.is_summed { columns } else { 0 });

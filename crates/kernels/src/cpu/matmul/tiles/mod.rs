@@ -64,16 +64,16 @@ const SLAB: usize = if cfg!(test) { 96 } else { 2048 };
 const fn inner_slab(planes: usize) -> usize {
     if cfg!(test) { 96 } else { 6144 / planes }
 }
-/// Rows and columns of a block, in strips: its sums and one round of its strips fit the second cache, which is smaller where AVX-512
-/// multiplies.
-fn most_rows(planes: usize) -> usize {
-    match planes {
+/// Rows of a block, in strips, at the most: its sums and one round of its strips fit the second cache, of which processors without the
+/// unit have less, and they need large blocks less: they read as fast and multiply slower.
+fn most_rows() -> usize {
+    match level() {
         _ if cfg!(test) => 2,
-        SPLIT => 16,
-        _ if level() >= Level::Amx => 16,
+        Level::Amx => 16,
         _ => 8,
     }
 }
+/// Columns of a block, in strips.
 const COLUMNS: usize = if cfg!(test) { 2 } else { 8 };
 /// Steps of 32 that a right strip goes through before the next one: it stays in the first cache meanwhile, and in the second one there
 /// is room for the sums, the strips of this round, and those of the next one that are asked for.
@@ -270,7 +270,7 @@ impl Slab<'_> {
     fn compute<const P: usize>(&self, left: Strips<'_>, right: Strips<'_>) {
         let strips = (self.size.0.div_ceil(STRIP), self.size.1.div_ceil(STRIP));
         let threads = if self.spread == Spread::Threads { rayon::current_num_threads() } else { 1 };
-        let (rows, columns) = block(strips, most_rows(P), threads);
+        let (rows, columns) = block(strips, most_rows(), threads);
         let (down, across) = (strips.0.div_ceil(rows), strips.1.div_ceil(columns));
         let block_of = |task: usize| {
             let (i, j) = (task % down * rows, task / down * columns);

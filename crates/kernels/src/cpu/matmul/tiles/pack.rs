@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+use super::super::super::level::{Level, level};
 use super::super::super::simd::ask_for;
 use super::super::View;
 use super::side_by_side::SideBySide;
@@ -28,6 +29,11 @@ pub(super) const LINES: usize = 16;
 pub(super) const STRIP: usize = 32;
 /// Inner indices of a step.
 pub(super) const STEP: usize = 32;
+
+/// Whether this processor can pack in so many planes.
+pub(super) fn has_instructions(planes: usize) -> bool {
+    level() >= if planes == WHOLE { Level::Avx512 } else { Level::Avx512Bf16 }
+}
 
 /// Most strips that are packed together.
 const GROUP: usize = if cfg!(test) { 2 } else { 16 };
@@ -67,10 +73,11 @@ impl Packed {
         Self { lines, strips, steps, at_once, planes }
     }
 
-    /// All strips of a matrix `[outer, inner]`: the left one as it is, the right one's transpose. P planes of bf16.
+    /// All strips of a matrix `[outer, inner]`: the left one as it is, the right one's transpose. In P planes.
     ///
     /// Numbers must lie in one piece along one of the axes, as [`is_in_pieces`] says.
     pub(super) fn of<const P: usize>(matrix: &SideBySide<'_>, side: Side, at_once: usize, spread: Spread) -> Self {
+        assert!(has_instructions(P), "what decides for tiles asks for what the processor has");
         let (strips, steps) = (matrix.rows().div_ceil(STRIP), matrix.columns().div_ceil(STEP));
         let round = at_once * P * 2 * LINES;
         let mut packed = Self::unwritten(strips, steps, at_once, P);
@@ -86,7 +93,7 @@ impl Packed {
         });
         let pack = |(first, lines): ((usize, usize), &mut [Line])| {
             let part = Group { matrix, side, first, strips: lines.len() / round, steps: at_once.min(steps - first.1) };
-            // SAFETY: what decides for tiles lets nothing come this way where the level is below AVX-512.
+            // SAFETY: by the assert the processor has the instructions.
             unsafe { part.pack::<P>(lines, round) };
         };
         match spread {
@@ -208,7 +215,8 @@ fn split<const P: usize>(mut low: __m512, mut high: __m512) -> [__m512i; P] {
 #[target_feature(enable = "avx512f")]
 fn rounded(low: __m512, high: __m512) -> __m512i {
     let rounded: __m512i;
-    // SAFETY: it reads and writes registers alone. [`super::planes`] asks for bf16 only where the processor has it.
+    // SAFETY: it reads and writes registers alone. Whoever packs has asserted `has_instructions`, which asks for bf16 where numbers are
+    // rounded.
     unsafe {
         asm!("vcvtne2ps2bf16 {}, {}, {}", lateout(zmm_reg) rounded, in(zmm_reg) high, in(zmm_reg) low,
             options(pure, nomem, nostack, preserves_flags));
@@ -268,7 +276,7 @@ pub(super) fn pack_step<const P: usize>(
     for half in 0..2 {
         for i in 0..LINES {
             let planes = match inner_in_pieces {
-                true => row_of_pairs::<P>(matrix, (row + half * LINES + i, column), ahead),
+                true => row_of_step::<P>(matrix, (row + half * LINES + i, column), ahead),
                 false if P == WHOLE => rows_of_halves::<P>(matrix, (row + half * LINES, column + i), ahead),
                 false => pair_of_rows::<P>(matrix, (row + half * LINES, column + 2 * i), ahead),
             };
@@ -283,10 +291,10 @@ pub(super) fn pack_step<const P: usize>(
     }
 }
 
-/// One row, 16 pairs of inner indices from `column` on, of a matrix whose rows lie in one piece.
+/// One row, 32 inner indices from `column` on, of a matrix whose rows lie in one piece.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn row_of_pairs<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
+fn row_of_step<const P: usize>(matrix: View<'_>, (row, column): (usize, usize), ahead: usize) -> [__m512i; P] {
     let columns = if row < matrix.rows { matrix.columns - column } else { 0 };
     let start = row * matrix.row_stride + column;
     ask_for(matrix.data, start.wrapping_add(ahead));
