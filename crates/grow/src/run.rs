@@ -202,6 +202,9 @@ impl<D: Kernels> Plan<'_, D> {
                 Action::Train { .. } => {}
             }
         }
+        if stopped() {
+            return Ok(Outcome::Stopped { kept: None });
+        }
         let report = self.report(&current, measured, &held_out, control, start)?;
         if stopped() {
             return Ok(Outcome::Stopped { kept: None });
