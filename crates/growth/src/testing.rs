@@ -169,7 +169,10 @@ pub fn grown_by(
 }
 
 /// What an operator grows, after a check that it shows each tensor once, with its last value.
-fn grown_and_shown(operator: &dyn GrowthOperator<Cpu>, growth: &Growth<'_, Cpu>) -> Parameters<Cpu> {
+///
+/// # Panics
+/// If it does not, or does not grow.
+pub fn grown_and_shown(operator: &dyn GrowthOperator<Cpu>, growth: &Growth<'_, Cpu>) -> Parameters<Cpu> {
     let shown = Mutex::new(BTreeMap::new());
     let made = |i: usize, tensor: &Matrix<Cpu>| {
         let before = shown.lock().expect("nobody panics with it").insert(i, bits(tensor));

@@ -1,11 +1,9 @@
 //! [`LinearGrowth`] on real models of every family, held against values computed entry by entry.
 
-use ligo_growth::testing::{config, scrambled};
+use ligo_growth::testing::{config, grown_and_shown, scrambled};
 use ligo_growth::{DepthMap, Expansion, Growth, GrowthOperator, LinearGrowth, SpaceMap, WidthMap};
-use ligo_kernels::{Cpu, Matrix};
+use ligo_kernels::Cpu;
 use ligo_models::{Family, Model, ModelConfig, Parameters, Space};
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 struct Grown {
     small: Parameters<Cpu>,
@@ -19,13 +17,7 @@ impl Grown {
         let (small_model, large_model) = (Model::new(small.clone()).unwrap(), Model::new(large.clone()).unwrap());
         let small = scrambled(&small_model, 1);
         let growth = Growth { small: &small_model, parameters: &small, large: &large_model, device: &device, seed: 9 };
-        let shown = Mutex::new(BTreeMap::new());
-        let made = |i: usize, tensor: &Matrix<Cpu>| {
-            assert!(shown.lock().unwrap().insert(i, tensor.as_vec()).is_none(), "a tensor is shown once");
-        };
-        let large = operator.grow_showing(&growth, &made).unwrap();
-        let all: BTreeMap<_, _> = large.tensors().iter().map(|tensor| tensor.as_vec()).enumerate().collect();
-        assert_eq!(shown.into_inner().unwrap(), all, "each with its last value");
+        let large = grown_and_shown(operator, &growth);
         let fresh = large_model.fresh(&device, 9).unwrap();
         Self { small, large, fresh }
     }
