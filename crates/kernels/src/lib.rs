@@ -44,7 +44,7 @@ mod mapped;
 mod recycling;
 mod tape;
 
-pub use cpu::{Level, SIMD_VARIABLE, WEIGHT_BITS, level_in_use, on_workers, weighted_bytes};
+pub use cpu::{Level, SIMD_VARIABLE, WEIGHT_BITS, level_in_use, normal_values, on_workers, weighted_bytes};
 pub use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, UniqueId};
 pub use error::KernelError;
 pub use mapped::MappedFile;

@@ -1,9 +1,7 @@
 //! Fresh weights: each parameter from a random stream of its own.
 
 use crate::{Init, ParamSpec};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand_distr::{Distribution, StandardNormal};
+use ligo_kernels::normal_values;
 
 /// The start of one parameter.
 ///
@@ -15,23 +13,8 @@ pub(crate) fn values(spec: &ParamSpec, seed: u64) -> Vec<f32> {
         Init::Zeros => vec![0.0; elements],
         Init::Ones => vec![1.0; elements],
         Init::Constant(value) => vec![value; elements],
-        Init::Normal(std) => {
-            let mut stream = stream(seed, &spec.name);
-            (0..elements).map(|_| std * sample(&mut stream)).collect()
-        }
+        Init::Normal(std) => normal_values(seed, fnv_1a(&spec.name), std, elements),
     }
-}
-
-fn sample(stream: &mut StdRng) -> f32 {
-    StandardNormal.sample(stream)
-}
-
-/// A stream that no other seed or name shares: both are part of the generator's key.
-fn stream(seed: u64, name: &str) -> StdRng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&fnv_1a(name).to_le_bytes());
-    StdRng::from_seed(key)
 }
 
 /// A hash of a name that is the same on every machine (Fowler, Noll, Vo).

@@ -23,6 +23,7 @@ mod loss;
 mod matmul;
 mod moving_average;
 mod norm;
+mod normal;
 mod parallel;
 mod scale;
 mod simd;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use bytes::{WEIGHT_BITS, weighted_bytes};
 pub use level::{Level, SIMD_VARIABLE, level_in_use};
+pub use normal::normal_values;
 pub use parallel::on_workers;
 
 use crate::{
