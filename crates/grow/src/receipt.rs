@@ -11,7 +11,7 @@ use ligo_models::{Head, Images, Inputs, Model, ModelConfig, Parameters, Tokens};
 /// Sequences or images of the probe.
 const PROBES: usize = 2;
 /// Tokens of each, where the model can read as many.
-const TOKENS: usize = 32;
+const TOKENS: usize = 16;
 
 /// How far two models are from each other.
 #[derive(Debug, Clone, PartialEq)]

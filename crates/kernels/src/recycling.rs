@@ -3,7 +3,8 @@
 //! A training step asks for the same few hundred large buffers again and again. The system's allocator hands such
 //! memory back to the kernel when it is freed, and every page of it then costs a fault and a fill with zeros on its next
 //! use: a fifth of the time of a small model's step. Here freed blocks go to a list for their size class instead, up to
-//! a bound; small requests pass through to the system's allocator. A binary opts in:
+//! a bound; small requests pass through to the system's allocator. Linux is asked for huge pages for the largest, which costs one
+//! fault for 2 MiB where small pages cost 512: growing a checkpoint, which uses its memory once, waits less for it. A binary opts in:
 //!
 //! ```
 //! #[global_allocator]
@@ -22,6 +23,8 @@ const SMALL: usize = 1 << SMALL_BITS;
 const SMALL_BITS: u32 = 15;
 /// Blocks begin on a cache line, so that no vector load of a buffer's rows straddles two.
 const ALIGNMENT: usize = 64;
+/// What a huge page holds on most machines, and where it begins; blocks of at least two begin there too.
+const HUGE_PAGE: usize = 1 << 21;
 /// Size classes per doubling: a block is at most an eighth larger than asked for.
 const STEPS: usize = 8;
 /// Blocks that are mapped by themselves once little is to be held.
@@ -94,8 +97,23 @@ impl Recycling {
         let step = (last >> (bits - STEPS.ilog2())) & (STEPS - 1);
         let size = (STEPS + step + 1) << (bits - STEPS.ilog2());
         let class = (bits + 1 - SMALL_BITS) as usize * STEPS + step;
-        let block = Layout::from_size_align(size, ALIGNMENT).ok()?;
+        let alignment = if size >= 2 * HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT };
+        let block = Layout::from_size_align(size, alignment).ok()?;
         (class < CLASSES).then_some((class, block))
+    }
+
+    /// A block of a class's layout that no one has used yet.
+    fn new_block(&self, layout: Layout) -> *mut u8 {
+        self.from_system.fetch_add(1, Relaxed);
+        // SAFETY: no class has blocks of size 0.
+        let block = unsafe { System.alloc(layout) };
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        if layout.align() == HUGE_PAGE && !block.is_null() {
+            // SAFETY: advice about pages that the block alone lies on; it changes no contents, and where it is refused the block
+            // is as good.
+            unsafe { libc::madvise(block.cast(), layout.size() / HUGE_PAGE * HUGE_PAGE, libc::MADV_HUGEPAGE) };
+        }
+        block
     }
 
     fn pop(&self, class: usize, size: usize) -> Option<NonNull<u8>> {
@@ -129,11 +147,7 @@ unsafe impl GlobalAlloc for Recycling {
             None => unsafe { System.alloc(layout) },
             Some((class, block)) => match self.pop(class, block.size()) {
                 Some(recycled) => recycled.as_ptr(),
-                None => {
-                    self.from_system.fetch_add(1, Relaxed);
-                    // SAFETY: the block's layout is not of size 0.
-                    unsafe { System.alloc(block) }
-                }
+                None => self.new_block(block),
             },
         }
     }
@@ -204,7 +218,7 @@ mod tests {
         for size in (SMALL..SMALL * 40).step_by(97).chain((16..44).flat_map(|b| [(1 << b) - 1, 1 << b, (1 << b) + 1])) {
             let (class, block) = Recycling::class(layout(size)).unwrap();
             assert!(block.size() >= size && block.size() <= size + size / STEPS + 1, "{size}: {block:?}");
-            let (same, again) = Recycling::class(block).unwrap();
+            let (same, again) = Recycling::class(layout(block.size())).unwrap();
             assert_eq!((same, again), (class, block), "a block's size is of its own class");
             if size > previous.0 && size < SMALL * 40 {
                 assert!(class >= previous.1, "classes grow with sizes");
@@ -227,6 +241,20 @@ mod tests {
             assert!(std::slice::from_raw_parts(second, 100_001).iter().all(|&b| b == 0));
             assert_eq!((allocator.held.load(Relaxed), second as usize % ALIGNMENT), (0, 0));
             allocator.dealloc(second, layout(100_001));
+        }
+    }
+
+    #[test]
+    fn the_largest_blocks_begin_where_a_huge_page_does() {
+        let allocator = Recycling::holding_at_most(1 << 26);
+        for size in [2 * HUGE_PAGE - 1000, 2 * HUGE_PAGE, 9 * HUGE_PAGE + 5] {
+            // SAFETY: the pointer is used within its layout and freed once.
+            unsafe {
+                let block = allocator.alloc(layout(size));
+                assert!((block as usize).is_multiple_of(HUGE_PAGE), "{size}");
+                block.write_bytes(1, size);
+                allocator.dealloc(block, layout(size));
+            }
         }
     }
 
