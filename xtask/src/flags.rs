@@ -41,13 +41,15 @@ use std::path::PathBuf;
   cargo xtask bench step --peer pytorch                   how fast a training step is
   cargo xtask bench models --peer pytorch                 how fast each family is, and text
   cargo xtask bench data --peer pytorch                   how fast data is prepared
-  cargo xtask bench --peer pytorch --out results/bench    all that can be measured
+  cargo xtask bench --peer pytorch --out results/bench/mine
+                                                         all that can be measured
   cargo xtask methods                                     what experiments can compare
   cargo xtask new baseline noisy-copy                     a crate for a method of your own
   cargo xtask test                                        every check, as the CI does it
 
 Environment:
   LIGO_LOG         what is logged to stderr: error, warn, info, debug, or ligo_data=debug
+  LIGO_SIMD        the best instructions to use: baseline, avx2, avx512, avx512-bf16 or amx
   NO_COLOR         no colours, not even on a terminal
   HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE
                    as the Hugging Face Hub's own programs read them

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// Raised when a change of this project makes earlier runs incomparable.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that a run depends on, and its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,8 @@ use ligo_models::{Head, Images, Inputs, Model, ModelConfig, Parameters, Tokens};
 
 /// Sequences or images of the probe.
 const PROBES: usize = 2;
-/// Tokens of each, where the model can read as many.
+/// Tokens of each, where the model can read as many: enough to look back at, and few, as the grown model's weights are gone through
+/// while others wait for the same threads.
 const TOKENS: usize = 16;
 
 /// How far two models are from each other.

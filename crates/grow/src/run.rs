@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 /// The operator's factors, beside the weights.
 pub const FACTORS: &str = "factors.safetensors";
 
+/// Raised when a change of this project makes what a growth has learnt so far useless for going on.
+const FORMAT: u32 = 2;
+
 /// Watches a growth: what is done at the moment, and through [`Progress`] the steps of learning.
 pub trait Watch: Progress {
     /// Something begins that may take a while.
@@ -335,7 +338,7 @@ impl<D: Kernels> Plan<'_, D> {
         }
         let request = &self.request;
         let said = format!(
-            "{} {} {:?} {:?} {training:?} {} {} {}",
+            "{} {FORMAT} {} {:?} {:?} {training:?} {} {} {}",
             env!("CARGO_PKG_VERSION"),
             request.method.name(),
             request.options,

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: all that can be measured, one after the other.
 
 use super::session::Session;
-use super::{data, grow, kernels, models, step};
+use super::{data, grow, kernels, models, scaling, step};
 use crate::flags::{BenchData, BenchModels, BenchTurns, WhichSteps};
 use anyhow::Result;
 use ligo_bench::Peer;
@@ -20,5 +20,6 @@ pub(super) fn measure(session: &mut Session<'_>, turns: &BenchTurns) -> Result<(
     models::measure(session, &BenchModels { only: Vec::new(), part: Vec::new(), turns: turns.clone() })?;
     let turns = turns.clone();
     data::measure(session, &BenchData { part: Vec::new(), text_mb: TEXT_MB, images: IMAGES, turns })?;
-    grow::measure(session, &[])
+    grow::measure(session, &[])?;
+    scaling::measure(session, &WhichSteps::default())
 }

@@ -52,7 +52,7 @@ pub(super) fn verdicts(bars: &[Bar]) -> String {
     bars.iter().map(Bar::verdict).collect::<Vec<_>>().join(", ")
 }
 
-/// WhichSteps bars are missed.
+/// Which bars are missed.
 pub(super) fn summary(bars: &[Bar]) -> String {
     let missed: Vec<String> =
         bars.iter().filter(|bar| !bar.is_met()).map(|bar| format!("\n  {}: {}", bar.name, bar.verdict())).collect();

@@ -12,6 +12,8 @@ const TOP: f64 = 44.0;
 const LEAST_HEIGHT: f64 = 480.0;
 /// Between the lines of the list of points.
 const GAP: f64 = 17.0;
+/// What the name of a roof takes.
+const NAME_WIDTH: f64 = 150.0;
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /// The colours of the reports' figures.
@@ -93,6 +95,7 @@ fn ticks((from, to): (f64, f64)) -> Vec<f64> {
 /// The chart. Points are numbered; beside it stands what each number is, from the fastest on.
 pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String {
     let mut points = points.to_vec();
+    points.retain(|point| [point.intensity, point.flops_per_second].iter().all(|at| at.is_normal() && *at > 0.0));
     points.sort_by(|a, b| b.flops_per_second.total_cmp(&a.flops_per_second));
     let frame = Frame::of(peaks, &points);
     let Colours { surface, text, muted, .. } = colours;
@@ -113,35 +116,56 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
     let (least, most) = (10_f64.powf(frame.x.0), 10_f64.powf(frame.x.1));
     // Where memory feeds less than the frame shows, the roof begins at its edge.
     let begin = least.max(10_f64.powf(frame.y.0) * 1e9 / peaks.bandwidth);
-    // What the roofs are stands in the corner that none of them reaches, the higher one first.
-    for (i, (&of, gemm)) in roofs.iter().zip(&gemm).rev().enumerate() {
-        let corner = |at: f64| format!("{:.1} {:.1}", frame.x(at), frame.y(peaks.roof(of, at) / 1e9));
+    let corner = |(of, at): (Precision, f64)| (frame.x(at), frame.y(peaks.roof(of, at) / 1e9));
+    for &of in &roofs {
+        let corners = [begin, peaks.ridge(of).min(most), most].map(|at| corner((of, at)));
+        let [(x1, y1), (x2, y2), (x3, y3)] = corners;
         let _ = writeln!(
             svg,
-            "<path d=\"M{} L{} L{}\" fill=\"none\" stroke=\"{text}\" stroke-width=\"2\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{gemm}, {bandwidth:.1} GB/s</text>",
-            corner(begin),
-            corner(peaks.ridge(of).min(most)),
-            corner(most),
-            LEFT + 8.0,
-            TOP + 20.0 + GAP * i as f64,
-            colours.of(of),
+            "<path d=\"M{x1:.1} {y1:.1} L{x2:.1} {y2:.1} L{x3:.1} {y3:.1}\" fill=\"none\" stroke=\"{text}\" \
+             stroke-width=\"2\"/>",
         );
     }
+    // Beside each part of the roofs what it is, on ground of its own where it crosses the grid.
+    let mut name = |(x, y): (f64, f64), fill: &str, name: &str| {
+        let x = x.min(RIGHT - NAME_WIDTH);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"{fill}\" stroke=\"{surface}\" stroke-width=\"4\" \
+             paint-order=\"stroke\">{name}</text>",
+        );
+    };
+    for (i, (&of, gemm)) in roofs.iter().zip(&gemm).enumerate() {
+        let (x, y) = corner((of, peaks.ridge(of).min(most)));
+        // The highest roof has nothing above it; the slope goes on above the others.
+        let down = if i + 1 == roofs.len() { -6.0 } else { 18.0 };
+        name((x + 4.0, y + down), colours.of(of), gemm);
+    }
+    if let Some(&lowest) = roofs.first() {
+        let (x, y) = corner((lowest, (begin * peaks.ridge(lowest).min(most)).sqrt()));
+        name((x + 12.0, y + 10.0), text, &format!("{bandwidth:.1} GB/s"));
+    }
     let place = |point: &Point| (frame.x(point.intensity), frame.y(point.flops_per_second / 1e9));
-    let mut labels = Labels { points: points.iter().map(place).collect(), ..Labels::default() };
-    for (i, point) in points.iter().enumerate() {
+    let mut numbers = Numbers { points: points.iter().map(place).collect(), bottom, placed: Vec::new() };
+    let places: Vec<Number> = points.iter().map(|point| numbers.place(place(point))).collect();
+    // Lines first, so that none goes through a number.
+    for (point, number) in points.iter().zip(&places).filter(|(_, number)| number.is_far) {
+        let ((x1, y1), (x2, y2)) = (place(point), (number.x + MIDDLE.0, number.y + MIDDLE.1));
+        let _ =
+            writeln!(svg, "<path d=\"M{x1:.1} {y1:.1} L{x2:.1} {y2:.1}\" stroke=\"{muted}\" stroke-width=\"0.6\"/>");
+    }
+    for (i, (point, place_of_number)) in points.iter().zip(&places).enumerate() {
         let (x, y) = place(point);
         let share = 100.0 * point.flops_per_second / peaks.roof(point.precision, point.intensity);
         let (number, dot) = (i + 1, colours.of(point.precision));
-        let (label_x, label_y) = labels.place((x, y));
         let _ = writeln!(
             svg,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{dot}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" fill=\"{muted}\">{number}</text>\
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" fill=\"{muted}\" stroke=\"{surface}\" stroke-width=\"3\" \
+             paint-order=\"stroke\">{number}</text>\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{text}\">{number}  {}, {share:.0} % of the roof</text>",
-            label_x,
-            label_y,
+            place_of_number.x,
+            place_of_number.y,
             RIGHT + 24.0,
             TOP + 8.0 + GAP * i as f64,
             escape(&point.label),
@@ -168,29 +192,50 @@ fn roofs(peaks: Peaks, points: &[Point]) -> Vec<Precision> {
 }
 
 /// Where numbers of points stand, so that none is upon another, nor upon a point.
-#[derive(Default)]
-struct Labels {
+struct Numbers {
     points: Vec<(f64, f64)>,
+    /// Of the frame.
+    bottom: f64,
     placed: Vec<(f64, f64)>,
 }
 
-impl Labels {
-    /// A place near the point: the first free one.
-    fn place(&mut self, (x, y): (f64, f64)) -> (f64, f64) {
-        let near = [(5.0, -3.0), (5.0, 10.0), (-16.0, -3.0), (-16.0, 10.0)];
-        let further = (1..).map(|step| (5.0 + 14.0 * f64::from(step), -3.0));
+/// Where the number of a point begins.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    x: f64,
+    y: f64,
+    /// Whether a line has to say whose it is.
+    is_far: bool,
+}
+
+/// From where a number of two digits begins to its middle.
+const MIDDLE: (f64, f64) = (5.5, -3.5);
+
+impl Numbers {
+    /// A place near the point: the first free one, then in the frame on wider and wider circles.
+    fn place(&mut self, (x, y): (f64, f64)) -> Number {
+        let near = [(5.0, -3.0), (5.0, 10.0), (-16.0, -3.0), (-16.0, 10.0)].map(|place| (place, false));
+        let circles = (0..60).flat_map(|step| {
+            let on_circle = move |part: i32| {
+                let (radius, angle) = (20.0 + 5.0 * f64::from(step), std::f64::consts::TAU / 16.0 * f64::from(part));
+                ((radius * angle.cos() - MIDDLE.0, -radius * angle.sin() - MIDDLE.1), true)
+            };
+            (0..16).map(on_circle)
+        });
         let is_free = |&(x, y): &(f64, f64)| {
-            let mut labels = self.placed.iter();
-            // The middle of a number of two digits is so far from where it begins.
-            let mut points = self.points.iter().map(|point| (point.0 - 5.5, point.1 + 3.5));
-            labels.all(|other| (x - other.0).abs() >= 13.0 || (y - other.1).abs() >= 10.0)
+            let mut numbers = self.placed.iter();
+            let mut points = self.points.iter().map(|point| (point.0 - MIDDLE.0, point.1 - MIDDLE.1));
+            numbers.all(|other| (x - other.0).abs() >= 13.0 || (y - other.1).abs() >= 10.0)
                 && points.all(|other| (x - other.0).abs() >= 9.0 || (y - other.1).abs() >= 7.0)
         };
-        let places = near.into_iter().chain(further).map(|(right, down)| (x + right, y + down));
-        // The row to the right is endless.
-        let place = places.into_iter().find(is_free).unwrap_or((x, y));
-        self.placed.push(place);
-        place
+        let is_inside =
+            |&(x, y): &(f64, f64)| x > LEFT && x + 2.0 * MIDDLE.0 < RIGHT && y < self.bottom && y - 10.0 > TOP;
+        let mut places = near.into_iter().chain(circles).map(|((right, down), is_far)| ((x + right, y + down), is_far));
+        let found = places.find(|(place, is_far)| is_free(place) && (!is_far || is_inside(place)));
+        // A thousand places are enough for what the list beside the chart has room for.
+        let ((x, y), is_far) = found.unwrap_or(((x, y), false));
+        self.placed.push((x, y));
+        Number { x, y, is_far }
     }
 }
 
@@ -256,25 +301,24 @@ mod tests {
         assert_eq!((frame.y(1.0), frame.y(100.0)), (frame.bottom, TOP));
         let svg = draw(peaks, &points, &LIGHT);
         for expected in
-            ["1  linear, 80 % of the roof", "2  norm &lt;1>, 100 % of the roof", "100 GFLOP/s in f32, 10.0 GB/s"]
+            ["1  linear, 80 % of the roof", "2  norm &lt;1>, 100 % of the roof", ">100 GFLOP/s in f32<", ">10.0 GB/s<"]
         {
             assert!(svg.contains(expected), "{expected} in {svg}");
         }
         let rounded = Point { precision: Precision::Bf16, ..point("rounded", 100.0, 300e9) };
         let svg = draw(peaks, &[rounded], &LIGHT);
-        assert!(
-            svg.contains("1  rounded, 75 % of the roof") && svg.contains("400 GFLOP/s in bf16, 10.0 GB/s"),
-            "{svg}"
-        );
+        assert!(svg.contains("1  rounded, 75 % of the roof") && svg.contains(">400 GFLOP/s in bf16<"), "{svg}");
     }
 
     #[test]
     fn numbers_of_points_in_one_place_stand_apart() {
-        let mut labels = Labels::default();
-        let places: Vec<_> = (0..8).map(|_| labels.place((100.0, 100.0))).collect();
+        let mut numbers = Numbers { points: vec![(100.0, 100.0)], bottom: 400.0, placed: Vec::new() };
+        let places: Vec<_> = (0..40).map(|_| numbers.place((100.0, 100.0))).collect();
+        assert!(!places[0].is_far && places[39].is_far, "{places:?}");
+        assert!(places.iter().all(|place| place.x > LEFT && place.y > TOP), "{places:?}");
         for (i, a) in places.iter().enumerate() {
             for b in &places[..i] {
-                assert!((a.0 - b.0).abs() >= 13.0 || (a.1 - b.1).abs() >= 10.0, "{a:?} {b:?}");
+                assert!((a.x - b.x).abs() >= 13.0 || (a.y - b.y).abs() >= 10.0, "{a:?} {b:?}");
             }
         }
     }

@@ -31,7 +31,11 @@ fn asked(precisions: &[flags::Precision]) -> Vec<Precision> {
         flags::Precision::F32 => Precision::F32,
         flags::Precision::Bf16 => Precision::Bf16,
     };
-    if precisions.is_empty() { vec![Precision::F32] } else { precisions.iter().map(one).collect() }
+    if !precisions.is_empty() {
+        return precisions.iter().map(one).collect();
+    }
+    let bf16 = ligo_kernels::Precision::Bf16.has_hardware().then_some(Precision::Bf16);
+    std::iter::once(Precision::F32).chain(bf16).collect()
 }
 
 /// Those that are asked for, or all.

@@ -106,7 +106,7 @@ pub(crate) struct BenchKernels {
 pub(crate) struct BenchStep {
     #[command(flatten)]
     pub(crate) which: WhichSteps,
-    /// How exact products are [default: f32]
+    /// How exact products are [default: f32, and bf16 where the processor computes it]
     #[arg(long, value_name = "PRECISION,…", value_delimiter = ',', value_enum)]
     pub(crate) precision: Vec<Precision>,
     #[command(flatten)]

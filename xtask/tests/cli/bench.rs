@@ -21,7 +21,7 @@ fn a_step_is_kept_compared_with_and_written_down() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let (saved, out) = (directory.path().join("kept/figures"), directory.path().join("out"));
     let [saved, out] = [&saved, &out].map(|path| path.to_str().expect("UTF-8"));
-    let said = bench(&["step", "--save", saved, "--out", out]);
+    let said = bench(&["step", "--precision", "f32", "--save", saved, "--out", out]);
     assert!(said.contains("gpt2 2 × 12, 6 heads, 1 × 7 tokens, vocabulary 37, f32"), "{said}");
     assert!(said.contains("of peak") && !said.contains("was "), "{said}");
 
@@ -37,7 +37,7 @@ fn a_step_is_kept_compared_with_and_written_down() {
         assert!(read(&Path::new(out).join(name)).contains("1  step of gpt2 2 × 12"), "{name}");
     }
 
-    let said = bench(&["step", "--against", saved]);
+    let said = bench(&["step", "--precision", "f32", "--against", saved]);
     assert!(said.contains("   was ") && said.contains("slower than the turns differ"), "{said}");
 }
 
@@ -58,6 +58,13 @@ fn kernels_models_growth_and_scaling_are_measured() {
             assert!(said.contains(expected), "{expected} in {said}");
         }
     }
+}
+
+#[test]
+fn steps_are_measured_in_bf16_too_where_the_processor_computes_it() {
+    let said = bench(&["step"]);
+    assert!(said.contains("vocabulary 37, f32"), "{said}");
+    assert_eq!(said.contains("vocabulary 37, bf16"), ligo_kernels::Precision::Bf16.has_hardware(), "{said}");
 }
 
 #[test]

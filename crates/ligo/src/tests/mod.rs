@@ -39,7 +39,8 @@ impl Pair {
     fn new(small: ModelConfig, large: ModelConfig) -> Self {
         let device = Cpu::default();
         let (small, large) = (Model::new(small).unwrap(), Model::new(large).unwrap());
-        let mut parameters = small.fresh(&device, 1).unwrap();
+        // Of this seed no factor of any of the tests has a gradient that is lost in the noise of differences.
+        let mut parameters = small.fresh(&device, 10).unwrap();
         // A chirp: the rows of its matrices are not multiples of a few.
         let mut next = 0.0_f64;
         let specs = parameters.specs().clone();
