@@ -17,7 +17,7 @@ use crate::schema::{Experiment, MethodConfig, OptimiserState};
 use crate::strategies;
 use anyhow::{Context, Result};
 pub use images::ImageMemory;
-use ligo_eval::{Convention, Memory, StepShape, memory, step_flops};
+use ligo_eval::{Convention, Memory, StepShape, memory, recomputed_activations, step_flops};
 use ligo_growth::{Action, Recipe, Stage, Start, Training};
 use ligo_kernels::{GradTape, Kernels, gradients_for};
 use ligo_models::{Batch, Images, Inputs, Mode, Model, ModelConfig, Targets, Tokens};
@@ -311,7 +311,7 @@ fn training_memory(
     model: &Model,
     what: &Training,
 ) -> Result<Memory> {
-    let mut memory = memory(model.config(), model.parameter_count() as u64, micro_batch(experiment, training));
+    let mut memory = step_memory(experiment, training, model);
     if training.ema_decay.is_some() {
         memory.weights += 4 * model.parameter_count() as u64;
     }
@@ -323,9 +323,18 @@ fn training_memory(
 
 /// Memory of a step that learns an operator, but for its factors: both models' weights, the large one's gradients.
 fn learning_memory(experiment: &Experiment, training: &TrainingConfig, small: &Model, large: &Model) -> Memory {
-    let (from, to) = (small.parameter_count() as u64, large.parameter_count() as u64);
-    let whole = memory(large.config(), to, micro_batch(experiment, training));
-    Memory { weights: whole.weights + 4 * from, moments: 0, ..whole }
+    let whole = step_memory(experiment, training, large);
+    Memory { weights: whole.weights + 4 * small.parameter_count() as u64, moments: 0, ..whole }
+}
+
+/// Memory of a step of all of `model`'s weights.
+fn step_memory(experiment: &Experiment, training: &TrainingConfig, model: &Model) -> Memory {
+    let micro_batch = micro_batch(experiment, training);
+    let memory = memory(model.config(), model.parameter_count() as u64, micro_batch);
+    match training.activation_checkpointing {
+        true => Memory { activations: recomputed_activations(model.config(), micro_batch), ..memory },
+        false => memory,
+    }
 }
 
 /// What is computed at once.

@@ -37,8 +37,12 @@ fn of_the_paper(name: &str) -> Experiment {
 }
 
 fn planned(name: &str) -> Plan {
+    plan_of(&of_the_paper(name))
+}
+
+fn plan_of(experiment: &Experiment) -> Plan {
     let nowhere = tempfile::tempdir().expect("a directory");
-    plan(&of_the_paper(name), &methods::<Cpu>(), &Cpu::default(), (nowhere.path(), nowhere.path())).expect("a plan")
+    plan(experiment, &methods::<Cpu>(), &Cpu::default(), (nowhere.path(), nowhere.path())).expect("a plan")
 }
 
 fn row<'a>(plan: &'a Plan, label: &str) -> &'a PlannedRun {
@@ -102,6 +106,20 @@ fn what_images_take_in_memory_and_evaluations_in_time_is_known_before_a_run() {
     let expected = 781.0 * 64.0 / (3.0 * 1251.0 * 1024.0);
     assert!((plan.evaluation_share / expected - 1.0).abs() < 0.01, "{}", plan.evaluation_share);
     assert!(planned("bert-small-base").images.is_none());
+}
+
+#[test]
+fn computing_blocks_again_is_known_to_take_less_memory() {
+    let mut experiment = of_the_paper("bert-small-base");
+    let mut memory = |checkpointing| {
+        experiment.training.activation_checkpointing = checkpointing;
+        let plan = plan_of(&experiment);
+        ["scratch", "ligo"].map(|label| row(&plan, label).memory)
+    };
+    for (kept, again) in memory(false).into_iter().zip(memory(true)) {
+        assert!(again.activations < kept.activations / 2, "{again:?} {kept:?}");
+        assert_eq!(again.total() - again.activations, kept.total() - kept.activations);
+    }
 }
 
 #[test]

@@ -46,7 +46,9 @@ fn an_epsilon_that_counts_hardly_disturbs_behind_the_norm() {
             |layers| ModelConfig { layer_norm_eps: Some(1e-5), ..ligo_growth::testing::config(family, layers, 8, 2) };
         for large in [3, 4, 7] {
             let difference = change(&config(2), &config(large), DepthMap::spread(2, large)).unwrap();
-            assert!(difference < 1e-5, "{family} {large}: {difference}");
+            // Each of a silent layer's two norms makes what has a variance of 1 smaller by half of ε; logits are about 1.
+            let silent = (large - 2) as f32;
+            assert!(difference < 1e-5 * silent, "{family} {large}: {difference}");
         }
     }
 }
