@@ -110,9 +110,10 @@ fn what_images_take_in_memory_and_evaluations_in_time_is_known_before_a_run() {
 
 #[test]
 fn computing_blocks_again_is_known_to_take_less_memory() {
-    let mut experiment = of_the_paper("bert-small-base");
-    let mut memory = |checkpointing| {
-        experiment.training.activation_checkpointing = checkpointing;
+    let path = workspace().join("experiments/paper/bert-small-base.toml");
+    let memory = |checkpointing: bool| {
+        let changes = [format!("training.activation_checkpointing={checkpointing}")];
+        let experiment = Experiment::load(&path, &changes, &methods::<Cpu>(), &workspace()).expect("it resolves");
         let plan = plan_of(&experiment);
         ["scratch", "ligo"].map(|label| row(&plan, label).memory)
     };
