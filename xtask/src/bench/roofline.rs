@@ -129,11 +129,7 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
     // Beside each part of the roofs what it is, on ground of its own where it crosses the grid.
     let mut name = |(x, y): (f64, f64), fill: &str, name: &str| {
         let x = x.min(RIGHT - NAME_WIDTH);
-        let _ = writeln!(
-            svg,
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" fill=\"{fill}\" stroke=\"{surface}\" stroke-width=\"4\" \
-             paint-order=\"stroke\">{name}</text>",
-        );
+        svg.push_str(&on_ground((x, y), 13, (fill, surface), name));
     };
     for (i, (&of, gemm)) in roofs.iter().zip(&gemm).enumerate() {
         let (x, y) = corner((of, peaks.ridge(of).min(most)));
@@ -161,11 +157,9 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
         let _ = writeln!(
             svg,
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{dot}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" fill=\"{muted}\" stroke=\"{surface}\" stroke-width=\"3\" \
-             paint-order=\"stroke\">{number}</text>\
+             {}\
              <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{text}\">{number}  {}, {share:.0} % of the roof</text>",
-            place_of_number.x,
-            place_of_number.y,
+            on_ground((place_of_number.x, place_of_number.y), 10, (muted, surface), &number.to_string()),
             RIGHT + 24.0,
             TOP + 8.0 + GAP * i as f64,
             escape(&point.label),
@@ -180,6 +174,15 @@ pub(super) fn draw(peaks: Peaks, points: &[Point], colours: &Colours) -> String 
         TOP - 18.0,
     );
     svg
+}
+
+/// A text with its own ground around each letter, for where it crosses lines. Drawn twice: not all programs know `paint-order`.
+fn on_ground((x, y): (f64, f64), size: u32, (fill, surface): (&str, &str), text: &str) -> String {
+    let at = format!("x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\"");
+    format!(
+        "<text {at} stroke=\"{surface}\" stroke-width=\"3\" aria-hidden=\"true\">{text}</text>\
+         <text {at} fill=\"{fill}\">{text}</text>\n"
+    )
 }
 
 /// The roofs over these points, from the lower one on.
